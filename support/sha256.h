@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+//
+// SHA-256 (FIPS 180-4). Own code because boards carry the loader without any shared library.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace bpfaot {
+
+using Digest = std::array<uint8_t, 32>;
+
+class Sha256 {
+public:
+  Sha256();
+  void update(std::span<const uint8_t> bytes);
+  Digest finish();
+
+private:
+  void block(const uint8_t* bytes);
+  std::array<uint32_t, 8> state_;
+  std::array<uint8_t, 64> buffer_;
+  uint64_t length_ = 0; // bytes
+};
+
+Digest sha256(std::span<const uint8_t> bytes);
+
+} // namespace bpfaot

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// What generic code may know about a machine: one Target per folder of targets/, data and small
+// functions, no LLVM. A new machine is one folder and one row in target.cpp.
+#pragma once
+
+#include "support/result.h"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace bpfaot::targets {
+
+// Meaning of a pt_regs slot, so that an object compiled for one machine serves all.
+enum class RegMeaning : uint8_t {
+  none,
+  arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, // integer arguments of the C convention
+  ret, sp, fp, ip,
+  link,         // return address register
+  syscall_nr,   // number at system call entry
+  other,        // exists on this machine only
+};
+
+struct RegSlot { // one field of the machine's kernel pt_regs
+  std::string_view name;       // kernel name, e.g. "di"
+  std::string_view user_name;  // uapi name, e.g. "rdi"
+  uint32_t offset, size;       // bytes
+  RegMeaning meaning;          // preferred
+  RegMeaning second = RegMeaning::none; // aarch64 x0 and riscv64 a0 are arg1 and ret
+};
+
+struct Target {
+  std::string_view name;    // "x86_64"
+  std::string_view aliases; // space separated, "amd64 x86-64"
+  std::string_view triple;  // "x86_64-unknown-linux-gnu"
+  uint16_t e_machine;
+  uint32_t e_flags;
+  std::string_view default_cpu;
+  std::string_view attached_features; // LLVM features of programs attached to processes: no vector registers
+  std::string_view buffer_features;   // of programs that run on buffers
+  std::string_view lld_emulation;     // "elf_x86_64"
+  uint32_t page_size;                 // largest page size that images are laid out for
+  std::span<const RegSlot> pt_regs;
+  uint32_t pt_regs_size;
+  std::span<const uint32_t> allowed_dynamic_relocations; // R_*_RELATIVE
+  std::string_view bpf_arch_macro;    // "__TARGET_ARCH_x86"
+  std::string_view qemu;              // "qemu-x86_64"
+  bool preserves_registers;           // entries are compiled to keep all registers but scratch ones
+};
+
+std::span<const Target* const> all();
+const Target& host();
+// By name, alias or triple ("aarch64-linux-musl"). [target-unknown] lists what exists.
+Result<const Target*> find(std::string_view name);
+const Target* find_machine(uint16_t e_machine); // null when unknown
+
+// The slot of `target` that means the same as `slot` of `source`, null when there is none.
+const RegSlot* counterpart(const Target& source, const RegSlot& slot, const Target& target);
+const RegSlot* slot_at(const Target& target, uint32_t offset);
+
+} // namespace bpfaot::targets
