@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+bpfaot_test(test_support
+  SOURCES
+    unit/support/diagnostic_test.cpp
+    unit/support/files_test.cpp
+    unit/support/json_test.cpp
+    unit/support/options_test.cpp
+    unit/support/render_test.cpp
+    unit/support/sha256_test.cpp
+  USES support
+  LABELS unit)
