@@ -47,6 +47,8 @@ struct Target {
   std::string_view bpf_arch_macro;    // "__TARGET_ARCH_x86"
   std::string_view qemu;              // "qemu-x86_64"
   bool preserves_registers;           // entries are compiled to keep all registers but scratch ones
+  uint64_t entry_clobbers = 0;        // registers an entry may change when it preserves the rest, DWARF numbers
+  std::string_view abi_name;          // LLVM's name of the C ABI, "" = default
 };
 
 std::span<const Target* const> all();
@@ -55,8 +57,12 @@ const Target& host();
 Result<const Target*> find(std::string_view name);
 const Target* find_machine(uint16_t e_machine); // null when unknown
 
-// The slot of `target` that means the same as `slot` of `source`, null when there is none.
-const RegSlot* counterpart(const Target& source, const RegSlot& slot, const Target& target);
+// The slot of `target` that means the same as `slot` of `source`, null when there is none. A register
+// that is both first argument and result (aarch64 x0, riscv64 a0) is read as the result in programs
+// that run at return, as the argument otherwise.
+const RegSlot* counterpart(const Target& source, const RegSlot& slot, const Target& target,
+                           bool is_return = false);
+// The slot that contains the byte at `offset`, null when there is none.
 const RegSlot* slot_at(const Target& target, uint32_t offset);
 
 } // namespace bpfaot::targets

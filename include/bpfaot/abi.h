@@ -379,6 +379,9 @@ struct bpfaot_session {
 struct bpfaot_map_desc { /* constant in the image; 0 = left open, read the map header */
   uint32_t type, key_size, value_size, max_entries, map_flags;
   uint32_t slot; /* index of the map */
+  uint32_t min_entries; /* arrays: max_entries in the header is at least this; 0 = nothing known.
+                           An index below it needs no look at the header */
+  uint32_t reserved;
 };
 
 struct bpfaot_env { /* one per program run, on the stack; usually optimised away */
