@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+bpfaot_test(test_loader
+  SOURCES
+    unit/loader/value_text_test.cpp
+  USES loader
+  LABELS unit)
