@@ -259,7 +259,9 @@ struct bpfaot_rt {
   int32_t rseq_off;       /* from the thread pointer to struct rseq */
   uint32_t page_size;
   uint32_t map_count;
-  uint64_t reserved[6];
+  uint32_t printk_map;    /* index of the BPFAOT_MAP_PRINTK map; BPFAOT_NONE = no printing */
+  uint32_t thread_method; /* enum bpfaot_thread_method */
+  uint64_t reserved[5];
   struct bpfaot_map_slot maps[]; /* by map index */
 };
 
@@ -269,6 +271,13 @@ enum bpfaot_cpu_method {
   BPFAOT_CPU_RSEQ = 2,    /* cpu_id at rseq_off */
 };
 
+/* How a thread finds its thread pointer, the key of its slot. A thread pointer of 0 (before libc
+ * has set one up) counts as 1, since 0 marks a free slot. */
+enum bpfaot_thread_method {
+  BPFAOT_THREAD_REGISTER = 0, /* x86_64: rdfsbase, which AT_HWCAP2 bit 1 announces */
+  BPFAOT_THREAD_SYSCALL = 1,  /* x86_64 without it: arch_prctl */
+};
+
 /* Private per process (counts are added up by the loader, which reads this memory). */
 struct bpfaot_process {
   uint64_t size;
@@ -276,7 +285,10 @@ struct bpfaot_process {
   uint64_t missed_returns; /* return probes not run: shadow stack full or lost */
   uint64_t generation;  /* counts forks seen; see fork_page */
   uint64_t tgid;
-  uint64_t reserved[11];
+  uint64_t random;       /* state of get_prandom_u32; the loader puts entropy here */
+  int64_t tid_off;       /* where libc keeps the tid, from the thread pointer; see minirt/entry.c */
+  uint64_t tid_proofs;   /* threads on which tid_off was found right; from 2 on it is used */
+  uint64_t reserved[8];
 };
 
 /* Per-thread state, found by thread pointer: open addressing, linear probing, hash =
@@ -358,12 +370,29 @@ struct bpfaot_cpu_slot {
   uint32_t reserved[15]; /* one cache line */
 };
 
+/* A record of the printk ring. */
+struct bpfaot_printk_record {
+  uint64_t time_ns; /* CLOCK_MONOTONIC, 0 when the clock is out of reach */
+  uint32_t tgid, tid;
+  uint32_t cpu;
+  uint32_t text_size; /* bytes of text without the terminating NUL */
+  char comm[16];
+  char text[];
+};
+
+enum { /* bpfaot_session.flags */
+  /* Some participants live in different PID namespaces, so a tid says nothing about who is dead:
+   * nothing is taken back from dead owners. Set it before such a process gets the session. */
+  BPFAOT_SESSION_MIXED_PIDS = 1u << 0,
+};
+
 struct bpfaot_session {
   char magic[8];
   uint32_t size;
   uint32_t loader_pid;
   uint64_t disarm;    /* non-zero: programs return at once */
-  uint64_t reserved[13];
+  uint64_t flags;     /* BPFAOT_SESSION_* */
+  uint64_t reserved[12];
   struct bpfaot_cpu_slot cpus[]; /* bpfaot_const.cpus of them */
 };
 
