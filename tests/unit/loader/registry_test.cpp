@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+//
+// Session records: round trip, damage, ids, processes that are gone.
+#include "loader/registry.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace bpfaot::loader {
+namespace {
+
+SessionRecord sample() {
+  SessionRecord record;
+  record.id = 3;
+  record.loader = {getpid(), process_start_time(getpid())};
+  record.target = record.loader;
+  record.image = "a b/probe.so";
+  record.image_fd = 5;
+  record.const_fd = 6;
+  record.data_fd = 7;
+  record.const_size = 4096;
+  record.data_size = 1u << 20;
+  record.patches = {{0x7f0000001234, {0x55, 0x48, 0x89, 0xe5, 0x90}, {0xe9, 1, 2, 3, 4}}};
+  return record;
+}
+
+class RegistryTest : public testing::Test {
+protected:
+  void SetUp() override {
+    char pattern[] = P_tmpdir "/bpfaot-registry-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override {
+    for (uint32_t id = 1; id < 5; ++id)
+      unlink((directory_ + "/" + std::to_string(id) + ".session").c_str());
+    rmdir(directory_.c_str());
+  }
+  std::string directory_;
+};
+
+TEST_F(RegistryTest, a_record_reads_back_as_it_was_written) {
+  const auto parsed = parse_record(print_record(sample()));
+  ASSERT_TRUE(parsed.has_value());
+  EXPECT_EQ(*parsed, sample());
+}
+
+TEST_F(RegistryTest, a_record_cut_anywhere_is_refused) {
+  const std::string text = print_record(sample());
+  for (size_t size = 0; size < text.size(); ++size)
+    EXPECT_FALSE(parse_record(std::string_view(text).substr(0, size)).has_value()) << size;
+  EXPECT_FALSE(parse_record(text + "x").has_value());
+}
+
+TEST_F(RegistryTest, ids_are_the_lowest_free_numbers) {
+  auto registry = Registry::open_at(directory_);
+  ASSERT_TRUE(registry.has_value());
+  EXPECT_EQ(*registry->add(sample()), 1u);
+  EXPECT_EQ(*registry->add(sample()), 2u);
+  registry->remove(1);
+  EXPECT_EQ(*registry->add(sample()), 1u);
+  EXPECT_EQ(registry->list().size(), 2u);
+}
+
+TEST_F(RegistryTest, an_unknown_id_is_answered_with_the_live_ones) {
+  auto registry = Registry::open_at(directory_);
+  ASSERT_TRUE(registry->add(sample()).has_value());
+  const auto found = registry->find(4);
+  ASSERT_FALSE(found.has_value());
+  EXPECT_EQ(found.error().code, Code::kSessionUnknown);
+  EXPECT_NE(found.error().message.find("1"), std::string::npos);
+}
+
+TEST_F(RegistryTest, a_record_of_processes_that_are_gone_is_removed) {
+  auto registry = Registry::open_at(directory_);
+  const pid_t child = fork();
+  if (child == 0)
+    _exit(0);
+  waitpid(child, nullptr, 0);
+  SessionRecord record = sample();
+  record.loader = record.target = {child, 12345};
+  ASSERT_TRUE(registry->add(record).has_value());
+  EXPECT_TRUE(registry->list().empty());
+  EXPECT_FALSE(registry->find(1).has_value());
+}
+
+TEST_F(RegistryTest, a_directory_that_others_may_write_is_refused) {
+  ASSERT_EQ(chmod(directory_.c_str(), 0777), 0);
+  const auto registry = Registry::open_at(directory_);
+  ASSERT_FALSE(registry.has_value());
+  EXPECT_EQ(registry.error().code, Code::kRegistry);
+}
+
+TEST_F(RegistryTest, a_process_is_named_by_pid_and_start_time) {
+  const ProcessId self{getpid(), process_start_time(getpid())};
+  EXPECT_NE(self.start_time, 0u);
+  EXPECT_TRUE(is_alive(self));
+  EXPECT_FALSE(is_alive({self.pid, self.start_time + 1}));
+}
+
+} // namespace
+} // namespace bpfaot::loader
