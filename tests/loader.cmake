@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 bpfaot_test(test_loader
   SOURCES
+    unit/loader/attach_spec_test.cpp
     unit/loader/registry_test.cpp
     unit/loader/value_text_test.cpp
   USES loader
