@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace bpfaot::bpf {
 
@@ -86,10 +87,13 @@ constexpr uint32_t slot_count(const Insn& insn) { return std::holds_alternative<
 // Decodes the instruction that begins at slots[0]. Reserved fields must be zero ([insn-reserved]),
 // registers legal, the second slot of an lddw present. Does not look at what the operands mean.
 Result<Insn> decode(std::span<const RawInsn> slots);
-// Appends one or two slots.
+// Whether the instruction set has these operands (it has no sign-extending 8-byte load).
+bool is_encodable(const Insn& insn);
+// Appends one or two slots. The instruction must be encodable.
 void encode(const Insn& insn, std::vector<RawInsn>& out);
-// The kernel's text form, e.g. "r1 = *(u64 *)(r10 -8)", "if w2 s> 4 goto +3".
+// The kernel's text form, e.g. "r1 = *(u64 *)(r10 -8)", "if w2 s> 0x4 goto pc+3".
 std::string print(const Insn& insn);
+// The inverse; decimal and hexadecimal numbers, any spacing, "goto +3" as well. [insn-text]
 Result<Insn> parse_insn(std::string_view text);
 
 template <class... Ts> struct overloaded : Ts... { using Ts::operator()...; };

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+//
+// Access to helpers.def (helpers that minirt implements) and kernel_helpers.def (every helper the
+// kernel has, so that the rest can be refused by name).
+#pragma once
+
+#include "bpf/maps.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bpfaot::bpf {
+
+// Meanings are stated at the top of helpers.def.
+enum class HelperArg : uint8_t {
+  none, anything, scalar, ctx, map, key, value, mem_in, mem_in_or_null, mem_out, size,
+  size_or_zero, const_size, record,
+};
+enum class HelperRet : uint8_t { integer, nothing, map_value_or_null, memory_or_null };
+
+// HelperInfo::flags above the BPFAOT_CAP_* bits.
+enum : uint32_t {
+  kHelperSite = 1u << 24,    // reads ctx[-1]
+  kHelperCtx = 1u << 25,     // reads the whole context
+  kHelperGuard = 1u << 26,   // not re-entrant
+  kHelperAcquire = 1u << 27, // returns a reference that must be released
+  kHelperRelease = 1u << 28, // ends the reference of its `record` argument
+  kHelperCapMask = (1u << 24) - 1,
+};
+
+struct HelperInfo {
+  int32_t id;
+  std::string_view name; // "map_lookup_elem", without the "bpf_"
+  HelperRet ret;
+  std::array<HelperArg, 5> args;
+  MapClassMask maps; // what the map argument accepts
+  uint32_t flags;    // BPFAOT_CAP_* and kHelper*
+
+  uint32_t capabilities() const { return flags & kHelperCapMask; }
+  unsigned arg_count() const {
+    unsigned count = 0;
+    while (count < args.size() && args[count] != HelperArg::none)
+      ++count;
+    return count;
+  }
+};
+
+std::span<const HelperInfo> all_helpers();  // those of helpers.def, by id
+const HelperInfo* find_helper(int32_t id);  // null: not implemented
+std::string_view kernel_helper_name(int32_t id); // "" when the kernel has no such helper
+// "bpf_get_stackid" for any helper of the kernel, "helper 1006" for others.
+std::string helper_name(int32_t id);
+
+} // namespace bpfaot::bpf
