@@ -12,3 +12,16 @@ function(bpfaot_test name)
   add_test(NAME ${name} COMMAND ${name} ${TEST_ARGS})
   set_tests_properties(${name} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT 600)
 endfunction()
+
+# bpfaot_script_test(NAME SCRIPT LABELS… [TIMEOUT s] [SERIAL]): a shell script that sources
+# tests/lib.sh and reports cases; relative to the folder that calls.
+function(bpfaot_script_test name script)
+  cmake_parse_arguments(TEST "SERIAL" "TIMEOUT" "LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/${script})
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77 RUN_SERIAL "${TEST_SERIAL}"
+    ENVIRONMENT "BPFAOT_TEST=${name};BPFAOT_SOURCE=${PROJECT_SOURCE_DIR};BPFAOT_BUILD=${PROJECT_BINARY_DIR}")
+endfunction()

@@ -13,7 +13,7 @@ mkdir -p "$results"
 
 say "check: running the tests"
 status=0
-# GoogleTest programs leave one XML file each; script tests leave NAME.cases (tests/e2e/lib.sh).
+# GoogleTest programs leave one XML file each; script tests leave NAME.cases (tests/lib.sh).
 GTEST_OUTPUT=xml:$results/ GTEST_BRIEF=1 BPFAOT_RESULTS=$results \
   ctest --test-dir "$BUILD" --output-junit "$results/ctest.junit" --output-on-failure \
   --no-tests=error -j "$(nproc)" "$@" || status=$?

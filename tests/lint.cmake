@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+foreach(lint IN ITEMS layering machines files diagnostics links images summary)
+  bpfaot_script_test(lint_${lint} lint/${lint}.sh LABELS lint)
+endforeach()
