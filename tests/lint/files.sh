@@ -37,8 +37,12 @@ hits() { text_files | xargs grep -nIE "$1" 2>/dev/null; }
 complain_if no_path_of_a_machine "$(hits '(^|[^A-Za-z0-9_./$}])/(root|home/[a-z]+|work|workspace|Users)/')"
 complain_if no_mirror_is_named "$(hits '(deb|ftp|security|snapshot|archive)\.[a-z.]*(debian|ubuntu)\.(org|com)|sources\.list')"
 complain_if nothing_is_left_for_later "$(hits '\b(TODO|FIXME|XXX|HACK)\b' | grep -v 'CONTRIBUTING')"
-complain_if no_download_in_cmake "$(grep -nE 'FetchContent|ExternalProject|file\(DOWNLOAD|file\(GLOB' \
+complain_if no_download_in_cmake "$(grep -nE 'FetchContent|ExternalProject|file\(DOWNLOAD' \
   $(grep -E '(CMakeLists\.txt|\.cmake)$' "$SCRATCH/files"))"
+
+# A source that is there without being named would be built or not by chance; tests may be found.
+complain_if no_source_is_found_by_pattern "$(grep -n 'file(GLOB' \
+  $(grep -E '(CMakeLists\.txt|\.cmake)$' "$SCRATCH/files" | grep -v '^tests/'))"
 
 # Trailing blanks and tabs come back in every diff.
 complain_if no_trailing_blanks "$(text_files | grep -E '\.(cpp|h|c|def|sh|cmake|S)$|CMakeLists' |
