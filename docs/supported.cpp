@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// Prints docs/supported.md from the tables of bpf/, so that the page cannot be wrong. Built and
+// compared by a test; `cmake --build build --target supported_md` writes the page anew.
+#include "bpf/helpers.h"
+#include "bpf/maps.h"
+#include "bpfaot/abi.h"
+
+#include <cstdio>
+#include <string>
+
+namespace {
+
+using namespace bpfaot;
+
+// What a helper means for the process it runs in, from the capabilities it adds to an image.
+std::string notes_of(const bpf::HelperInfo& helper) {
+  std::string notes;
+  const auto add = [&](bool holds, const char* text) {
+    if (holds)
+      notes += (notes.empty() ? "" : "; ") + std::string(text);
+  };
+  add(helper.flags & BPFAOT_CAP_READ_MEMORY, "reads memory of the process");
+  add(helper.flags & BPFAOT_CAP_SYSCALLS, "may make a system call");
+  add(helper.flags & BPFAOT_CAP_TIME, "reads the vDSO clock");
+  add(helper.flags & BPFAOT_CAP_PRINTK, "prints");
+  add(helper.flags & bpf::kHelperGuard, "not run again from inside itself: a nested hit is counted as missed");
+  return notes;
+}
+
+void print_helpers() {
+  std::printf("## Helpers\n\n| number | helper | notes |\n|---|---|---|\n");
+  for (const bpf::HelperInfo& helper : bpf::all_helpers())
+    std::printf("| %d | `bpf_%.*s` | %s |\n", helper.id, static_cast<int>(helper.name.size()),
+                helper.name.data(), notes_of(helper).c_str());
+  std::printf("\nAny other helper of the kernel is reported by name, as unsupported.\n\n");
+}
+
+void print_maps() {
+  std::printf("## Maps\n\n| number | type | values |\n|---|---|---|\n");
+  for (const bpf::MapTypeInfo& map : bpf::all_map_types())
+    std::printf("| %u | `BPF_MAP_TYPE_%s` | %s |\n", static_cast<unsigned>(map.type),
+                [&] {
+                  std::string upper;
+                  for (const char c : map.name)
+                    upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+                  return upper;
+                }().c_str(),
+                map.per_cpu                                     ? "one for each CPU slot"
+                : map.map_class == bpf::map_class::keyed        ? "shared by all CPUs"
+                : map.map_class == bpf::map_class::cgroup_array ? "one implicit cgroup: every task is in it"
+                                                                : "records");
+  std::printf("\nGlobal variables (`.data`, `.bss`, `.rodata`) are maps too; `--set` writes `.rodata`.\n");
+}
+
+} // namespace
+
+int main() {
+  std::printf("<!-- SPDX-License-Identifier: MIT -->\n"
+              "<!-- Generated from bpf/helpers.def and bpf/maps.def: build the target supported_md. -->\n"
+              "# What is supported\n\n");
+  print_helpers();
+  print_maps();
+  return 0;
+}
