@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+//
+// The list of machines whose code can be patched.
+#include "targets/patch.h"
+
+#include "targets/x86_64/patch.h"
+
+namespace bpfaot::targets {
+
+const Patcher* find_patcher(uint16_t e_machine) {
+  static constexpr const Patcher* kPatchers[] = {&x86_64::kPatcher};
+  for (const Patcher* patcher : kPatchers) {
+    if (patcher->e_machine == e_machine) {
+      return patcher;
+    }
+  }
+  return nullptr;
+}
+
+} // namespace bpfaot::targets

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+//
+// What the loader needs to know of a machine to put a probe into running code: decode, cover, move
+// and jump, as pure functions from bytes and addresses to bytes, and where things are in the
+// register set that ptrace hands out. One Patcher per folder of targets/; a machine without one
+// cannot be attached to and says so. Nothing here reads a process.
+#pragma once
+
+#include "support/result.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace bpfaot::targets {
+
+enum class InsnClass : uint8_t {
+  other,
+  nop,
+  landing_pad, // endbr64, bti: an indirect branch may arrive here
+  breakpoint,
+  trap,          // ud2, hlt: does not go on
+  jump,          // direct, unconditional
+  branch,        // direct, conditional
+  call,          // direct
+  indirect_jump,
+  indirect_call,
+  ret,
+  syscall,
+};
+
+struct Insn {
+  uint8_t length = 0;
+  InsnClass kind = InsnClass::other;
+  bool pc_relative = false; // has an operand in memory addressed from the pc
+  bool has_target = false;
+  uint64_t target = 0; // of jump, branch and call; the address of a pc-relative operand
+};
+
+// Control never reaches the byte behind it.
+inline bool ends_flow(InsnClass kind) {
+  return kind == InsnClass::jump || kind == InsnClass::indirect_jump || kind == InsnClass::ret ||
+         kind == InsnClass::trap;
+}
+
+// Where a probe is wanted. `code` starts at the function's first byte (or, when no function is
+// known, at the probe address) and goes on behind it, so that padding can be seen.
+struct SiteRequest {
+  std::span<const uint8_t> code;
+  uint64_t pc = 0;            // of code[0]
+  uint64_t function_size = 0; // of the function in `code`; 0 = unknown
+  uint64_t room = 0;          // bytes from pc to the next thing that has a name; 0 = unknown
+  uint64_t at = 0;            // address of the probe
+};
+
+// What will be overwritten: whole instructions from patch_pc.
+struct SiteCover {
+  uint64_t patch_pc = 0;        // the probe address, behind a landing pad when there is one
+  uint32_t size = 0;            // bytes covered
+  std::vector<uint8_t> starts;  // offsets of the instructions in it
+  bool at_entry = false;        // of the function: only then are argument registers arguments
+  bool falls_out = false;       // control goes on behind the covered bytes
+};
+
+struct MovedInsn {
+  uint8_t from; // offset in the covered bytes
+  uint32_t to;  // offset in the moved code
+};
+
+struct MovedCode {
+  std::vector<uint8_t> bytes;
+  std::vector<MovedInsn> map;
+};
+
+// One program called at a site.
+struct ProbeCall {
+  uint64_t entry = 0;     // address of uint64_t entry(void *ctx) in the process
+  uint64_t site = 0;      // address of its struct bpfaot_site
+  uint64_t ctx_reads = 0; // slots of pt_regs; ~0 = all
+  uint64_t clobbers = 0;  // DWARF numbers of registers that entry may change
+  bool needs_site = false;
+};
+
+// Everything a trampoline is generated from.
+struct TrampolineRequest {
+  uint64_t pc = 0;       // where it will be
+  uint64_t probe_pc = 0; // what programs see as instruction pointer
+  SiteCover cover;
+  std::span<const uint8_t> original; // the covered bytes
+  std::vector<ProbeCall> at_entry;
+  std::vector<ProbeCall> at_return;
+  bool sweeps = false; // an unwinder starts here: put all return addresses back first
+  // For return probes; addresses in the process.
+  uint64_t thread_base = 0;
+  uint32_t thread_capacity_log2 = 0;
+  uint64_t support = 0; // address of the copy of Patcher::support
+  bool has_fast_thread_pointer = false; // user space may read it by an instruction of its own
+};
+
+struct Trampoline {
+  std::vector<uint8_t> bytes;
+  std::vector<MovedInsn> moved; // `to` counts from the trampoline's start
+  uint64_t return_point = 0;    // address a probed call returns to; 0 = no return programs
+};
+
+// Code that return trampolines share, copied as it is into each arena: position independent, no
+// reference outside itself except to the struct bpfaot_arena before it (targets/arena.h).
+struct SupportCode {
+  std::span<const uint8_t> bytes;
+  uint32_t push_slow = 0; // offsets of the entries
+  uint32_t pop_slow = 0;
+  uint32_t sweep = 0;
+  uint32_t batch = 0;
+};
+
+// Registers as PTRACE_GETREGSET(NT_PRSTATUS) stores them.
+struct RegisterSet {
+  uint32_t size;
+  uint32_t pc_offset;
+  uint32_t sp_offset;
+  uint32_t result_offset; // of a system call
+};
+
+struct Patcher {
+  std::string_view name;
+  uint16_t e_machine;
+  uint32_t jump_size;  // bytes written at a site
+  uint64_t reach;      // of that jump, either way
+  uint32_t code_align; // of trampolines
+  RegisterSet registers;
+
+  // Nothing when the bytes are no instruction or end in the middle of one. Never reads further.
+  std::optional<Insn> (*decode)(std::span<const uint8_t> bytes, uint64_t pc);
+  // [attach-short], [attach-decode], [attach-branch], [attach-breakpoint]
+  Result<SiteCover> (*cover)(const SiteRequest& request);
+  // A direct branch anywhere in `text` that leads into (low, high): its address. Looks at the raw
+  // bytes at every offset, so it may report one that is not there, never miss a long one.
+  std::optional<uint64_t> (*find_long_branch)(std::span<const uint8_t> text, uint64_t pc,
+                                              uint64_t low, uint64_t high);
+  // [attach-move]
+  Result<MovedCode> (*move)(std::span<const uint8_t> covered, uint64_t from, uint64_t to);
+  // Exactly jump_size bytes. [attach-reach]
+  Result<std::vector<uint8_t>> (*encode_jump)(uint64_t from, uint64_t to);
+  Result<Trampoline> (*make_trampoline)(const TrampolineRequest& request);
+  // Empty when this build does not run on the machine.
+  SupportCode (*support)();
+
+  // Changes `regs` so that the thread executes the system call instruction at `insn`.
+  void (*prepare_syscall)(std::span<uint8_t> regs, uint64_t insn, uint64_t number,
+                          std::span<const uint64_t> args);
+  std::span<const uint8_t> syscall_insn;
+  std::span<const uint8_t> breakpoint_insn;
+  uint32_t breakpoint_pc_bias; // pc minus address when a breakpoint is reported
+};
+
+// Null when sites of that machine cannot be patched.
+const Patcher* find_patcher(uint16_t e_machine);
+
+} // namespace bpfaot::targets

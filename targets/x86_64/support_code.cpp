@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// Where support.c ended up in this program, and where its entries are. Other machines' builds have
+// no copy: they cannot attach to x86_64 processes anyway.
+#include "targets/x86_64/patch.h"
+
+namespace bpfaot::targets::x86_64 {
+
+#if defined(__x86_64__)
+
+extern "C" {
+extern const uint8_t __start_bpfaot_support[] __attribute__((visibility("hidden")));
+extern const uint8_t __stop_bpfaot_support[] __attribute__((visibility("hidden")));
+extern const uint8_t bpfaot_push_entry[] __attribute__((visibility("hidden")));
+extern const uint8_t bpfaot_pop_entry[] __attribute__((visibility("hidden")));
+extern const uint8_t bpfaot_sweep_entry[] __attribute__((visibility("hidden")));
+extern const uint8_t bpfaot_batch_entry[] __attribute__((visibility("hidden")));
+}
+
+SupportCode support() {
+  const auto offset = [](const uint8_t* entry) {
+    return static_cast<uint32_t>(entry - __start_bpfaot_support);
+  };
+  return {{__start_bpfaot_support, __stop_bpfaot_support}, offset(bpfaot_push_entry),
+          offset(bpfaot_pop_entry), offset(bpfaot_sweep_entry), offset(bpfaot_batch_entry)};
+}
+
+#else
+
+SupportCode support() { return {}; }
+
+#endif
+
+} // namespace bpfaot::targets::x86_64
