@@ -307,7 +307,8 @@ struct bpfaot_thread {
   uint32_t guard; /* non-zero while a guarded program runs */
   uint32_t tid, tgid;
   uint64_t generation; /* tid and tgid are valid while this equals the fork page's word */
-  uint64_t reserved[4];
+  uint64_t guard_frame; /* address of the guard holder's frame */
+  uint64_t reserved[3];
   struct bpfaot_frame frames[BPFAOT_FRAMES];
 };
 BPFAOT_ASSERT(sizeof(struct bpfaot_thread) == 16384, "a thread slot is four pages");
@@ -392,7 +393,9 @@ struct bpfaot_session {
   uint32_t loader_pid;
   uint64_t disarm;    /* non-zero: programs return at once */
   uint64_t flags;     /* BPFAOT_SESSION_* */
-  uint64_t reserved[12];
+  uint32_t cpu_count; /* entries of cpus, as in struct bpfaot_const */
+  uint32_t reserved32;
+  uint64_t reserved[11];
   struct bpfaot_cpu_slot cpus[]; /* bpfaot_const.cpus of them */
 };
 

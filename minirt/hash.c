@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Hash map in shared memory: lock-free, for any number of threads and processes, any of which may
+ * be stopped, interrupted by a signal that enters this code again, or killed at any instruction.
+ *
+ * Why no locks. A bucket lock would have to be taken back from the dead (tids are reused, and say
+ * nothing across PID namespaces), waited for when its holder is stopped by a debugger (bpf-aot
+ * itself stops threads wherever they are), and given up on when the holder is below us on the same
+ * stack. Here each change is one compare-and-swap that anybody can see through, and nobody waits.
+ *
+ * Structure. A bucket is a link word, the head of a singly linked list of elements (indexes, not
+ * addresses). Elements come from a pool of exactly max_entries. Words:
+ *
+ *   link   {version, mark, index}: bucket heads and `next` of elements. Each change raises the version,
+ *          also across reuse of the element, so a word that still compares equal has not changed in
+ *          between (a wrap needs 2^32 changes of one link while one thread stands still). The mark
+ *          in e.next means that e is deleted, and freezes e.next (Harris, DISC 2001; versions in place of
+ *          safe memory reclamation as in Michael, SPAA 2002: pool memory is never unmapped).
+ *   state  {version, kind}: FREE (0); ALLOCATED by tid: being filled; LIVE; BUSY by tid: its value is
+ *          being overwritten; BUSY|DELETED by tid: deleted meanwhile, the owner frees it. The version
+ *          goes up when the element becomes FREE, so no late compare-and-swap of an earlier
+ *          life can succeed.
+ *
+ * Walking. To step from link L (word w) to element e: read w; read e.next, e.state and the key;
+ * acquire fence; check that L still holds w. If so e was in the list at L during all of that
+ * time, and what was read belongs to that life of e. By induction L itself (in an element that was
+ * unmarked with the checked word) is in the list as well: an element leaves the list only after its
+ * `next` was marked, which changes the word. If the check fails the walk starts again; it
+ * fails only if somebody else got something done. A marked element is unlinked by whoever meets it.
+ * End of list reached through a checked chain means: the key was absent at the time the last
+ * `next` was read.
+ *
+ * Insert. Absent under head word h: allocate, fill key and value, next = h's index, then swap the
+ * head from h to the element (release: readers who acquire the head see the contents). Every
+ * insert changes the head, so two inserts of a key cannot both succeed, and unlinking elsewhere in the
+ * list does no harm. Afterwards ALLOCATED becomes LIVE; whoever needs that earlier may do it, since
+ * an element found in a list is certainly linked.
+ *
+ * Delete. Mark e.next (this is the moment of deletion), unlink, free. Whoever unlinks frees: the
+ * unlinking swap can succeed only once per life.
+ *
+ * Update of an existing key is in place, as pointers to the value stay good: LIVE -> BUSY(tid), check
+ * that e is not marked, write in words of 8, BUSY -> LIVE. If it was deleted meanwhile the last step finds
+ * BUSY|DELETED and frees it: nobody writes into an element that has a new owner. Two updates of
+ * one key: the second waits a little; if the first one stands still (stopped, or preempted) the second
+ * reports success without writing, which is the order "second, then first". If the first is dead its
+ * mark is taken over. If the first is below us on the same stack: -EBUSY, as in the kernel.
+ *
+ * Deaths. Killed with an element ALLOCATED: not linked, or linked but not LIVE yet. Killed after
+ * marking: the element is still to be unlinked, or unlinked but not FREE. Killed while BUSY: value
+ * partly written, which is the fate of that key only. In each case all lists are whole, no other
+ * key is concerned, and at most one element is missing from the pool. `sweep`, which runs when the pool
+ * is empty, finds out which case it is (dead owner, or mark set; reachable from its bucket or not)
+ * and puts the element back. tid reuse delays that until the second owner is dead as well.
+ *
+ * The pool. An element is allocated by swapping its state from FREE, and nothing else counts. Where
+ * to look is only a hint: a stack of freed elements, then elements never used (memory is touched
+ * in this order, so a sparse file stays sparse), then sweep. If the hints are wrong (killed between
+ * pop and use, or one pushed twice) elements are found by sweep, which also starts the stack
+ * anew. So "full" (-E2BIG) means what it says: no element is FREE. To keep refused inserts cheap a
+ * complete sweep that met nothing but LIVE sets `full`, and deleting clears it, before and after:
+ *   sweep:  full = SWEEPING; read states; swap SWEEPING -> FULL
+ *   delete: full = 0; mark … state = FREE; full = 0
+ * All are sequentially consistent, so either sweep sees the element FREE or the delete's second
+ * store comes after SWEEPING and undoes it. A delete that was killed between freeing and the second
+ * store is made up for by every 64th refused insert sweeping anyway.
+ *
+ * Hostile peers. Other processes can write this memory. Indexes are checked against max_entries of
+ * the sealed header at every step, and all walks are bounded, so the worst they cause is a wrong answer.
+ */
+#include "minirt/hash.h"
+
+enum { /* low half of a state word */
+  kFree = 0,
+  kLive = 1,
+  kAllocated = 1 << 30,
+  kBusy = 1 << 29,
+  kDeleted = 1 << 28,
+  kOwner = (1 << 28) - 1, /* tids are below 2^22 */
+};
+
+enum { kFullNo = 0, kFullSweeping = 1, kFull = 2 };
+enum { kRestarts = 1 << 16, kSparePops = 8, kSparePushes = 64, kSpins = 200, kYields = 64 };
+
+#define kVersion ((uint64_t)1 << 32)
+
+RT_INLINE uint32_t kind_of(uint64_t state) { return (uint32_t)state; }
+RT_INLINE uint64_t with_kind(uint64_t state, uint32_t kind) { return (state & ~(kVersion - 1)) | kind; }
+RT_INLINE uint64_t freed(uint64_t state) { return with_kind(state, kFree) + kVersion; }
+RT_INLINE bool same_life(uint64_t a, uint64_t b) { return a >> 32 == b >> 32; }
+RT_INLINE uint64_t link_to(uint64_t old, uint32_t index) {
+  return ((old >> 32) + 1) << 32 | index;
+}
+
+RT_INLINE struct rt_hash_head *head_of(struct rt_map m) { return (struct rt_hash_head *)m.data; }
+
+/* ---- pool ---- */
+
+static void push_spare(struct rt_map m, uint32_t index) {
+  struct rt_hash_head *head = head_of(m);
+  struct rt_hash_element *e = rt_hash_element(m, index);
+  for (uint32_t i = 0; i < kSparePops; i++) {
+    uint64_t top = rt_load(&head->spare);
+    rt_store((uint32_t *)e->key, (uint32_t)top); /* a free element's key is ours to use */
+    if (rt_cas64(&head->spare, top, link_to(top, index)))
+      return;
+  }
+}
+
+static void note_room(struct rt_map m) {
+  struct rt_hash_head *head = head_of(m);
+  if (__atomic_load_n(&head->full, __ATOMIC_SEQ_CST))
+    __atomic_store_n(&head->full, (uint32_t)kFullNo, __ATOMIC_SEQ_CST);
+}
+
+/* Swaps `state` to FREE; the element was allocated by us, or unlinked by us. */
+static bool release(struct rt_map m, uint32_t index, uint64_t state) {
+  struct rt_hash_element *e = rt_hash_element(m, index);
+  if (!rt_cas64(&e->state, state, freed(state)))
+    return false;
+  push_spare(m, index);
+  note_room(m);
+  return true;
+}
+
+/* An unlinked element of the life that `seen` shows is freed, by us or by the one that writes to it. */
+static void retire(struct rt_map m, uint32_t index, uint64_t seen) {
+  struct rt_hash_element *e = rt_hash_element(m, index);
+  for (uint32_t i = 0; i < kRestarts; i++) {
+    uint64_t state = rt_load_acquire(&e->state);
+    if (!same_life(state, seen) || kind_of(state) == kFree || (kind_of(state) & kDeleted))
+      return;
+    if (kind_of(state) & kBusy) {
+      if (rt_cas64(&e->state, state, state | kDeleted))
+        return;
+    } else if (release(m, index, state)) {
+      return;
+    }
+  }
+}
+
+static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t *state) {
+  struct rt_hash_element *e = rt_hash_element(m, index);
+  uint64_t found = rt_load(&e->state);
+  if (kind_of(found) != kFree)
+    return false;
+  *state = with_kind(found, kAllocated | tid);
+  return rt_cas64(&e->state, found, *state);
+}
+
+static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state);
+
+/* Index of an element that is ALLOCATED by us, or 0 when all are in use. */
+static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t *state) {
+  struct rt_hash_head *head = head_of(m);
+  for (uint32_t i = 0; i < kSparePops; i++) {
+    uint64_t top = rt_load_acquire(&head->spare);
+    uint32_t index = (uint32_t)top;
+    if (!index || index > m.max_entries)
+      break;
+    uint32_t below = rt_load((uint32_t *)rt_hash_element(m, index)->key);
+    if (rt_cas64(&head->spare, top, link_to(top, below)) && claim(m, index, tid, state))
+      return index;
+  }
+  while (rt_load(&head->used) < m.max_entries) { /* each round raises it */
+    uint32_t index = rt_add(&head->used, 1) + 1;
+    if (index <= m.max_entries && claim(m, index, tid, state))
+      return index;
+  }
+  return sweep(m, tid, state);
+}
+
+/* ---- lists ---- */
+
+struct position {
+  uint64_t *bucket;
+  uint64_t head;  /* head word under which the whole walk took place */
+  uint64_t *link; /* to the element */
+  uint64_t word;  /* in link */
+  uint32_t index; /* of the element; 0 = absent */
+  uint64_t next, state;
+};
+
+enum walk { kDone, kAgain };
+
+/* One walk over the bucket; key null: to the end, to unlink all that is marked. */
+static enum walk walk(struct rt_map m, const void *key, struct position *at) {
+  uint64_t *link = at->bucket;
+  uint64_t word = rt_load_acquire(link);
+  at->head = word;
+  for (uint32_t steps = 0; steps <= m.max_entries; steps++) {
+    at->link = link;
+    at->word = word;
+    at->index = rt_link_index(word);
+    if (!at->index)
+      return kDone;
+    if (at->index > m.max_entries) {
+      at->index = 0;
+      return kDone;
+    }
+    struct rt_hash_element *e = rt_hash_element(m, at->index);
+    at->next = rt_load_acquire(&e->next);
+    at->state = rt_load_acquire(&e->state);
+    if (rt_link_marked(at->next)) {
+      uint64_t after = link_to(word, rt_link_index(at->next));
+      if (!rt_cas64(link, word, after))
+        return kAgain;
+      retire(m, at->index, at->state);
+      if (link == at->bucket)
+        at->head = after;
+      word = after;
+      continue;
+    }
+    bool equal = key && rt_hash_key_equals(e, key, m.key_size);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (rt_load(link) != word)
+      return kAgain;
+    if (equal)
+      return kDone;
+    link = &e->next;
+    word = at->next;
+  }
+  return kAgain;
+}
+
+/* False only when the walk was disturbed kRestarts times. */
+static bool find(struct rt_map m, uint64_t hash, const void *key, struct position *at) {
+  at->bucket = rt_hash_bucket(m, hash);
+  for (uint32_t i = 0; i < kRestarts; i++) {
+    if (walk(m, key, at) == kDone)
+      return true;
+    rt_pause();
+  }
+  return false;
+}
+
+static uint64_t hash_of_element(struct rt_map m, const struct rt_hash_element *e) {
+  uint64_t hash = 0x243f6a8885a308d3u;
+  for (uint32_t i = 0; i < rt_key_words(m.key_size); i++)
+    hash = rt_hash_step(hash, rt_load(&e->key[i]));
+  return hash;
+}
+
+/* Puts right what a dead or slow owner left of element `index`. True when it is plainly LIVE. */
+static bool settle(struct rt_map m, uint32_t index) {
+  struct rt_hash_element *e = rt_hash_element(m, index);
+  uint64_t state = rt_load_acquire(&e->state);
+  uint64_t next = rt_load_acquire(&e->next);
+  uint32_t kind = kind_of(state);
+  if (kind == kFree)
+    return false;
+  bool owned = kind & (kAllocated | kBusy);
+  if (owned && !rt_thread_is_dead(kind & kOwner))
+    return false;
+  if (kind & kBusy) {
+    if (kind & kDeleted)
+      release(m, index, state);
+    else
+      rt_cas64(&e->state, state, with_kind(state, kLive));
+    return false;
+  }
+  bool marked = rt_link_marked(next);
+  if (kind == kLive && !marked)
+    return true;
+  /* ALLOCATED by the dead, or deleted but not freed: is it in its bucket? Walking to the end
+   * unlinks it if it is marked; an unmarked one is found by its index. A key that was never
+   * completely written leads to some bucket, where it is not. */
+  struct position at;
+  at.bucket = rt_hash_bucket(m, hash_of_element(m, e));
+  uint64_t words[64]; /* keys have at most 512 bytes */
+  for (uint32_t i = 0; i < rt_key_words(m.key_size) && i < 64; i++)
+    words[i] = rt_load(&e->key[i]);
+  for (uint32_t i = 0; i < kRestarts; i++) {
+    if (walk(m, marked ? NULL : words, &at) == kAgain)
+      continue;
+    if (!marked && at.index == index)
+      rt_cas64(&e->state, state, with_kind(state, kLive));
+    else
+      release(m, index, state);
+    return false;
+  }
+  return false;
+}
+
+/* Looks at all elements that were ever used: takes the first FREE one, keeps some more as spare, repairs. */
+static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state) {
+  struct rt_hash_head *head = head_of(m);
+  if (rt_load(&head->full) == kFull && (rt_add(&head->refused, 1) & 63) != 63)
+    return 0;
+  __atomic_store_n(&head->full, (uint32_t)kFullSweeping, __ATOMIC_SEQ_CST);
+  uint64_t top = rt_load(&head->spare);
+  rt_cas64(&head->spare, top, link_to(top, 0));
+  uint32_t taken = 0, spare = 0;
+  bool only_live = true;
+  for (uint32_t index = 1; index <= m.max_entries && spare < kSparePushes; index++) {
+    if (!settle(m, index))
+      only_live = false;
+    struct rt_hash_element *e = rt_hash_element(m, index);
+    if (kind_of(__atomic_load_n(&e->state, __ATOMIC_SEQ_CST)) != kFree)
+      continue;
+    if (!taken) {
+      taken = claim(m, index, tid, state) ? index : 0;
+    } else {
+      push_spare(m, index);
+      spare++;
+    }
+  }
+  rt_cas32(&head->full, kFullSweeping, !taken && only_live ? kFull : kFullNo);
+  return taken;
+}
+
+/* ---- operations ---- */
+
+RT_COLD void *rt_hash_lookup_slow(const struct bpfaot_map_header *header, void *data, const void *key) {
+  struct rt_map m = rt_map_of_header(header, data);
+  struct position at;
+  if (!find(m, rt_hash_key(key, m.key_size), key, &at) || !at.index)
+    return NULL;
+  return (uint8_t *)rt_hash_element(m, at.index) + rt_hash_value_offset(m);
+}
+
+enum overwrite { kWritten, kGone, kOwnBusy };
+
+/* Overwrites the value of the element found at `at`. kGone: it was deleted; look again. */
+static enum overwrite overwrite(struct rt_map m, const struct position *at, const void *value,
+                                uint32_t tid) {
+  struct rt_hash_element *e = rt_hash_element(m, at->index);
+  uint64_t busy = with_kind(at->state, kBusy | tid);
+  for (uint32_t i = 0; i < kSpins + kYields; i++) {
+    uint64_t state = rt_load_acquire(&e->state);
+    uint32_t kind = kind_of(state);
+    if (!same_life(state, at->state) || kind == kFree || (kind & kDeleted))
+      return kGone;
+    if (kind & kBusy) {
+      if ((kind & kOwner) == tid)
+        return kOwnBusy;
+      if (i < kSpins) {
+        rt_pause();
+        continue;
+      }
+      if (!rt_thread_is_dead(kind & kOwner)) {
+        rt_syscall6(RT_NR_sched_yield, 0, 0, 0, 0, 0, 0);
+        continue;
+      }
+    }
+    if (!rt_cas64(&e->state, state, busy))
+      continue;
+    bool marked = rt_link_marked(rt_load_acquire(&e->next));
+    if (!marked)
+      rt_copy_value((uint8_t *)e + rt_hash_value_offset(m), value, m.value_size);
+    if (!rt_cas64(&e->state, busy, with_kind(busy, kLive)))
+      release(m, at->index, busy | kDeleted);
+    return marked ? kGone : kWritten;
+  }
+  return kWritten; /* its writer stands still and will overwrite what we would have written */
+}
+
+static void fill(struct rt_map m, struct rt_hash_element *e, const void *key, const void *value) {
+  for (uint32_t i = 0; i < rt_key_words(m.key_size); i++)
+    rt_store(&e->key[i], rt_key_word(key, m.key_size, i));
+  rt_copy_value((uint8_t *)e + rt_hash_value_offset(m), value, m.value_size);
+}
+
+/* Links the filled element `index` under the head that `at` saw. */
+static bool link_element(struct rt_map m, const struct position *at, uint32_t index, uint64_t state) {
+  struct rt_hash_element *e = rt_hash_element(m, index);
+  rt_store(&e->next, link_to(rt_load(&e->next), rt_link_index(at->head)));
+  if (!rt_cas64(at->bucket, at->head, link_to(at->head, index)))
+    return false;
+  rt_cas64(&e->state, state, with_kind(state, kLive));
+  return true;
+}
+
+RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *data, const void *key,
+                               const void *value, uint64_t flags, uint32_t tid) {
+  if (flags > RT_BPF_EXIST)
+    return -RT_EINVAL; /* with BPF_F_LOCK too: no value here has a bpf_spin_lock */
+  struct rt_map m = rt_map_of_header(header, data);
+  uint64_t hash = rt_hash_key(key, m.key_size);
+  struct position at;
+  uint32_t mine = 0;
+  uint64_t state = 0;
+  int64_t result = -RT_EBUSY;
+  for (uint32_t i = 0; i < kRestarts; i++) {
+    if (!find(m, hash, key, &at))
+      break;
+    if (at.index) {
+      if (flags == RT_BPF_NOEXIST) {
+        result = -RT_EEXIST;
+        break;
+      }
+      enum overwrite done = overwrite(m, &at, value, tid);
+      if (done == kGone)
+        continue;
+      result = done == kWritten ? 0 : -RT_EBUSY;
+      break;
+    }
+    if (flags == RT_BPF_EXIST) {
+      result = -RT_ENOENT;
+      break;
+    }
+    if (!mine) {
+      mine = allocate(m, tid, &state);
+      if (!mine) {
+        result = -RT_E2BIG;
+        break;
+      }
+      fill(m, rt_hash_element(m, mine), key, value);
+    }
+    if (link_element(m, &at, mine, state))
+      return 0;
+  }
+  if (mine)
+    release(m, mine, state);
+  return result;
+}
+
+RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header *header, void *data, const void *key) {
+  struct rt_map m = rt_map_of_header(header, data);
+  uint64_t hash = rt_hash_key(key, m.key_size);
+  struct position at;
+  for (uint32_t i = 0; i < kRestarts; i++) {
+    if (!find(m, hash, key, &at))
+      break;
+    if (!at.index)
+      return -RT_ENOENT;
+    struct rt_hash_element *e = rt_hash_element(m, at.index);
+    note_room(m);
+    uint32_t next = rt_link_index(at.next);
+    if (!rt_cas64(&e->next, at.next, link_to(at.next, next) | RT_LINK_MARK))
+      continue;
+    if (rt_cas64(at.link, at.word, link_to(at.word, next)))
+      retire(m, at.index, at.state);
+    else
+      find(m, hash, NULL, &at); /* unlinks it, unless somebody else has */
+    return 0;
+  }
+  return -RT_EBUSY;
+}
+
+/* Copies the key of element `index` if it is in the map. */
+static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t *to) {
+  struct rt_hash_element *e = rt_hash_element(m, index);
+  uint64_t words[64];
+  uint64_t state = rt_load_acquire(&e->state);
+  if (kind_of(state) == kFree || (kind_of(state) & kDeleted))
+    return false;
+  for (uint32_t i = 0; i < rt_key_words(m.key_size) && i < 64; i++)
+    words[i] = rt_load(&e->key[i]);
+  uint64_t next = rt_load_acquire(&e->next);
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  if (!same_life(rt_load(&e->state), state))
+    return false;
+  if (kind_of(state) & kAllocated) { /* not linked yet, or just linked */
+    struct position at;
+    if (!find(m, hash_of_element(m, e), words, &at) || at.index != index)
+      return false;
+  } else if (rt_link_marked(next)) {
+    return false;
+  }
+  for (uint32_t i = 0; i < m.key_size; i++)
+    to[i] = (uint8_t)(words[i / 8] >> 8 * (i % 8));
+  return true;
+}
+
+/* In order of element indexes: touches only elements that were ever used. An unknown key starts from the
+ * first, as in the kernel. */
+int64_t rt_hash_next_key(const struct bpfaot_map_header *header, void *data, const void *key,
+                         void *next) {
+  struct rt_map m = rt_map_of_header(header, data);
+  struct position at = {.index = 0};
+  if (key && !find(m, rt_hash_key(key, m.key_size), key, &at))
+    at.index = 0;
+  uint32_t used = rt_load(&head_of(m)->used);
+  for (uint32_t i = at.index + 1; i <= used && i <= m.max_entries; i++) {
+    if (copy_live_key(m, i, next))
+      return 0;
+  }
+  return -RT_ENOENT;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Hash map: layout, hash function and the lookup that inlines into programs. How it all holds
+ * together is explained at the top of hash.c.
+ */
+#pragma once
+
+#include "minirt/rt.h"
+
+enum { /* indexes into aux */
+  RT_HASH_MASK = 0,     /* buckets - 1 */
+  RT_HASH_BUCKETS = 1,  /* offset of the bucket words in the data */
+  RT_HASH_ELEMENTS = 2, /* offset of element 1 */
+  RT_HASH_STRIDE = 3,   /* bytes of an element */
+  RT_HASH_VALUE = 4,    /* offset of the value in an element */
+};
+
+struct rt_hash_head { /* at the start of the data; zero is the empty map */
+  uint64_t spare;     /* hint: stack of free elements, version << 32 | index */
+  uint64_t reserved0[7];
+  uint32_t used;      /* elements that were ever handed out: the first `used` */
+  uint32_t reserved1[15];
+  uint32_t full;      /* RT_HASH_FULL_* */
+  uint32_t refused;   /* inserts refused since */
+  uint64_t reserved2[7];
+};
+
+/* An element, 8-aligned; the key follows, padded with zeros to 8, then the value. */
+struct rt_hash_element {
+  uint64_t next;  /* link word */
+  uint64_t state; /* version << 32 | kind and owner */
+  uint64_t key[];
+};
+
+/* Link word: version << 32 | mark << 31 | index of an element, 0 = end. Every change of a link word
+ * makes its version one more. The mark, in an element's own `next`, says: deleted. */
+#define RT_LINK_MARK 0x80000000u
+RT_INLINE uint32_t rt_link_index(uint64_t word) { return (uint32_t)word & ~RT_LINK_MARK; }
+RT_INLINE bool rt_link_marked(uint64_t word) { return (uint32_t)word & RT_LINK_MARK; }
+
+RT_INLINE uint32_t rt_key_words(uint32_t key_size) { return (key_size + 7) / 8; }
+
+/* Word i of a key, the last one padded with zeros. Keys come from the program's stack or from map
+ * memory, at any alignment. */
+RT_INLINE uint64_t rt_key_word(const void *key, uint32_t key_size, uint32_t i) {
+  const uint8_t *p = (const uint8_t *)key + 8 * i;
+  uint32_t left = key_size - 8 * i;
+  uint64_t word = 0;
+  if (left >= 8) {
+    __builtin_memcpy(&word, p, 8);
+    return word;
+  }
+  uint32_t at = 0;
+  if (left & 4) {
+    word = rt_load_u32(p);
+    at = 4;
+  }
+  if (left & 2) {
+    uint16_t half;
+    __builtin_memcpy(&half, p + at, 2);
+    word |= (uint64_t)half << 8 * at;
+    at += 2;
+  }
+  if (left & 1)
+    word |= (uint64_t)p[at] << 8 * at;
+  return word;
+}
+
+/* One 64x64 -> 128 multiplication per word, high half folded onto the low one: the low bits, which
+ * choose the bucket, then depend on all bits of the key. Constants are odd digits of pi. Words of a
+ * key are read once each, so a key in shared memory that changes meanwhile is merely some key. */
+RT_INLINE uint64_t rt_hash_step(uint64_t hash, uint64_t word) {
+  unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0x9216d5d98979fb1bu;
+  return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+RT_INLINE uint64_t rt_hash_key(const void *key, uint32_t key_size) {
+  uint64_t hash = 0x243f6a8885a308d3u;
+  for (uint32_t i = 0; i < rt_key_words(key_size); i++)
+    hash = rt_hash_step(hash, rt_key_word(key, key_size, i));
+  return hash;
+}
+
+RT_INLINE uint64_t *rt_hash_bucket(struct rt_map m, uint64_t hash) {
+  return (uint64_t *)(m.data + m.header->aux[RT_HASH_BUCKETS]) + (hash & m.header->aux[RT_HASH_MASK]);
+}
+
+RT_INLINE uint32_t rt_hash_value_offset(struct rt_map m) {
+  return (uint32_t)sizeof(struct rt_hash_element) + rt_round_up8(m.key_size);
+}
+
+RT_INLINE struct rt_hash_element *rt_hash_element(struct rt_map m, uint32_t index) {
+  uint64_t stride = rt_hash_value_offset(m) + (uint64_t)m.elem_size;
+  return (struct rt_hash_element *)(m.data + m.header->aux[RT_HASH_ELEMENTS] + (index - 1) * stride);
+}
+
+RT_INLINE bool rt_hash_key_equals(const struct rt_hash_element *e, const void *key, uint32_t size) {
+  uint64_t difference = 0;
+  for (uint32_t i = 0; i < rt_key_words(size); i++)
+    difference |= rt_load(&e->key[i]) ^ rt_key_word(key, size, i);
+  return difference == 0;
+}
+
+RT_COLD void *rt_hash_lookup_slow(const struct bpfaot_map_header *header, void *data, const void *key);
+RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *data, const void *key,
+                               const void *value, uint64_t flags, uint32_t tid);
+RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header *header, void *data, const void *key);
+int64_t rt_hash_next_key(const struct bpfaot_map_header *header, void *data, const void *key,
+                         void *next);
+
+/* The walk of hash.c without helping: at the first sign of somebody else's change it is left to the
+ * slow one. */
+RT_INLINE void *rt_hash_lookup(struct rt_map m, const void *key) {
+  uint64_t *link = rt_hash_bucket(m, rt_hash_key(key, m.key_size));
+  uint64_t word = rt_load_acquire(link);
+  for (uint32_t steps = 0; steps < 16; steps++) {
+    uint32_t index = rt_link_index(word);
+    if (!index)
+      return NULL;
+    if (rt_unlikely(index > m.max_entries))
+      break;
+    struct rt_hash_element *e = rt_hash_element(m, index);
+    uint64_t next = rt_load_acquire(&e->next);
+    bool equal = rt_hash_key_equals(e, key, m.key_size);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (rt_unlikely(rt_load(link) != word || rt_link_marked(next)))
+      break;
+    if (equal)
+      return (uint8_t *)e + rt_hash_value_offset(m);
+    link = &e->next;
+    word = next;
+  }
+  return rt_hash_lookup_slow(m.header, m.data, key);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Maps from outside: layout of each type, and the calls of map_access.h on top of the code that
+ * programs run. Native only.
+ */
+#include "minirt/map_access.h"
+#include "minirt/array.h"
+#include "minirt/hash.h"
+
+enum { /* map_flags of BPF_MAP_CREATE */
+  kNoPrealloc = 1u << 0, kNumaNode = 1u << 2, kReadOnly = 1u << 3, kWriteOnly = 1u << 4,
+  kZeroSeed = 1u << 6, kReadOnlyProg = 1u << 7, kWriteOnlyProg = 1u << 8, kMmapable = 1u << 10,
+  kPreserveElems = 1u << 11,
+  kAccess = kNumaNode | kReadOnly | kWriteOnly | kReadOnlyProg | kWriteOnlyProg,
+};
+enum { kPage = 4096, kMaxKey = 512, kMaxValue = 1 << 29 };
+#define kMaxData ((uint64_t)1 << 40)
+
+static uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
+
+static int layout_array(struct bpfaot_map_header *h) {
+  bool per_cpu = h->type == RT_MAP_PERCPU_ARRAY;
+  uint32_t allowed = kAccess | (per_cpu ? 0 : (uint32_t)kMmapable);
+  if (h->key_size != 4 || !h->value_size || !h->max_entries || (h->map_flags & ~allowed))
+    return -RT_EINVAL;
+  if (h->value_size > kMaxValue)
+    return -RT_E2BIG;
+  uint64_t stride = round_up((uint64_t)h->max_entries * h->elem_size, 64);
+  h->aux[RT_PERCPU_STRIDE] = stride;
+  h->data_size = per_cpu ? stride * h->cpus : stride;
+  return per_cpu && !h->cpus ? -RT_EINVAL : 0;
+}
+
+static int layout_hash(struct bpfaot_map_header *h) {
+  if (!h->key_size || !h->value_size || !h->max_entries ||
+      (h->map_flags & ~(kAccess | kNoPrealloc | kZeroSeed)))
+    return -RT_EINVAL;
+  if (h->key_size > kMaxKey || h->value_size > kMaxValue || h->max_entries > 1u << 30)
+    return -RT_E2BIG;
+  uint64_t buckets = 1;
+  while (buckets < h->max_entries)
+    buckets *= 2;
+  uint64_t stride = sizeof(struct rt_hash_element) + rt_round_up8(h->key_size) + h->elem_size;
+  h->aux[RT_HASH_MASK] = buckets - 1;
+  h->aux[RT_HASH_BUCKETS] = sizeof(struct rt_hash_head);
+  h->aux[RT_HASH_ELEMENTS] = round_up(sizeof(struct rt_hash_head) + 8 * buckets, 64);
+  h->aux[RT_HASH_STRIDE] = stride;
+  h->aux[RT_HASH_VALUE] = stride - h->elem_size;
+  h->data_size = h->aux[RT_HASH_ELEMENTS] + stride * h->max_entries;
+  return 0;
+}
+
+int bpfaot_map_layout(struct bpfaot_map_header *h) {
+  int result = -RT_EINVAL;
+  for (uint32_t i = 0; i < sizeof h->aux / sizeof h->aux[0]; i++)
+    h->aux[i] = 0;
+  h->data_size = 0;
+  if (h->value_size > kMaxValue)
+    return -RT_E2BIG;
+  h->elem_size = rt_round_up8(h->value_size);
+  if (rt_is_array(h->type))
+    result = layout_array(h);
+  else if (h->type == RT_MAP_HASH)
+    result = layout_hash(h);
+  if (result)
+    return result;
+  if (h->data_size > kMaxData)
+    return -RT_E2BIG;
+  h->data_size = round_up(h->data_size, kPage);
+  return 0;
+}
+
+/* Zero is the empty state of every type. */
+void bpfaot_map_init(const struct bpfaot_map_view *map) { (void)map; }
+
+static struct rt_map rt_map_of_view(const struct bpfaot_map_view *view) {
+  return rt_map_of_header(view->header, view->data);
+}
+
+void *bpfaot_map_lookup(const struct bpfaot_map_view *map, const void *key, uint32_t cpu) {
+  struct rt_map m = rt_map_of_view(map);
+  if (rt_is_array(m.type))
+    return m.type == RT_MAP_PERCPU_ARRAY && cpu >= m.header->cpus ? NULL : rt_array_lookup(m, key, cpu);
+  if (m.type == RT_MAP_HASH)
+    return rt_hash_lookup(m, key);
+  return NULL;
+}
+
+int bpfaot_map_update(const struct bpfaot_map_view *map, const void *key, const void *value,
+                      uint64_t flags, uint32_t cpu) {
+  struct rt_map m = rt_map_of_view(map);
+  if (rt_is_array(m.type)) {
+    if (m.type == RT_MAP_PERCPU_ARRAY && cpu >= m.header->cpus)
+      return -RT_E2BIG;
+    return (int)rt_array_update(m, key, value, flags, cpu);
+  }
+  if (m.type == RT_MAP_HASH)
+    return (int)rt_hash_update(m.header, m.data, key, value, flags, rt_gettid());
+  return -RT_EOPNOTSUPP;
+}
+
+int bpfaot_map_delete(const struct bpfaot_map_view *map, const void *key) {
+  struct rt_map m = rt_map_of_view(map);
+  if (m.type == RT_MAP_HASH)
+    return (int)rt_hash_delete(m.header, m.data, key);
+  return rt_is_array(m.type) ? -RT_EINVAL : -RT_EOPNOTSUPP;
+}
+
+static int array_next_key(struct rt_map m, const void *key, void *next) {
+  uint32_t index = key ? rt_load_u32(key) : BPFAOT_NONE;
+  if (index < m.max_entries && index + 1 == m.max_entries)
+    return -RT_ENOENT;
+  uint32_t result = index < m.max_entries ? index + 1 : 0;
+  __builtin_memcpy(next, &result, sizeof result);
+  return 0;
+}
+
+int bpfaot_map_next_key(const struct bpfaot_map_view *map, const void *key_or_null, void *next) {
+  struct rt_map m = rt_map_of_view(map);
+  if (rt_is_array(m.type))
+    return array_next_key(m, key_or_null, next);
+  if (m.type == RT_MAP_HASH)
+    return (int)rt_hash_next_key(m.header, m.data, key_or_null, next);
+  return -RT_EOPNOTSUPP;
+}

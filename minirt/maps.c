@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Helpers of keyed maps. With a constant descriptor the type tests and sizes fold, and an array
+ * lookup becomes a compare and an add.
+ */
+#include "minirt/array.h"
+#include "minirt/hash.h"
+#include "minirt/helpers.h"
+
+RT_HELPER void *__bpfaot_rt_map_lookup_elem(rt_env *env, rt_desc *map, const void *key) {
+  struct rt_map m = rt_map_of(map);
+  if (rt_is_array(m.type))
+    return rt_array_lookup(m, key, env->cpu);
+  if (m.type == RT_MAP_HASH)
+    return rt_hash_lookup(m, key);
+  return NULL;
+}
+
+RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env *env, rt_desc *map, const void *key,
+                                               const void *value, uint64_t flags) {
+  struct rt_map m = rt_map_of(map);
+  if (rt_is_array(m.type))
+    return (uint64_t)rt_array_update(m, key, value, flags, env->cpu);
+  if (m.type == RT_MAP_HASH)
+    return (uint64_t)rt_hash_update(m.header, m.data, key, value, flags, rt_owner(env));
+  return (uint64_t)-RT_EOPNOTSUPP;
+}
+
+RT_HELPER uint64_t __bpfaot_rt_map_delete_elem(rt_env *env, rt_desc *map, const void *key) {
+  (void)env;
+  struct rt_map m = rt_map_of(map);
+  if (m.type == RT_MAP_HASH)
+    return (uint64_t)rt_hash_delete(m.header, m.data, key);
+  return rt_is_array(m.type) ? (uint64_t)-RT_EINVAL : (uint64_t)-RT_EOPNOTSUPP;
+}

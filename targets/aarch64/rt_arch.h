@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What minirt needs to know of aarch64: raw system calls, thread pointer. Freestanding C11. Atomics
+ * are the compiler's builtins, compiled with -mno-outline-atomics so that none becomes a call.
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum {
+  RT_NR_openat = 56,
+  RT_NR_close = 57,
+  RT_NR_read = 63,
+  RT_NR_clock_gettime = 113,
+  RT_NR_sched_yield = 124,
+  RT_NR_tkill = 130,
+  RT_NR_prctl = 167,
+  RT_NR_getcpu = 168,
+  RT_NR_getpid = 172,
+  RT_NR_getuid = 174,
+  RT_NR_getgid = 176,
+  RT_NR_gettid = 178,
+  RT_NR_process_vm_readv = 270,
+};
+
+/* Keeps all registers but the result: cold calls then cost the fast path no spills. */
+#ifdef __clang__
+#define RT_PRESERVE_MOST __attribute__((preserve_most))
+#else
+#define RT_PRESERVE_MOST
+#endif
+
+static inline long rt_syscall6(long number, long a, long b, long c, long d, long e, long f) {
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+  __asm__ volatile("svc #0"
+                   : "+r"(x0)
+                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                   : "memory");
+  return x0;
+}
+
+static inline uint64_t rt_thread_pointer(uint32_t method) {
+  (void)method;
+  uint64_t value;
+  __asm__("mrs %0, tpidr_el0" : "=r"(value));
+  return value;
+}
+
+#define RT_HAS_CPU_REGISTER 0
+static inline uint32_t rt_cpu_register(void) { return 0; }
+
+/* Where libc's control block lies: from the thread pointer upwards (TLS variant II), or below it. */
+#define RT_TCB_ABOVE 0
+
+static inline void rt_pause(void) { __asm__ volatile("yield"); }
