@@ -24,7 +24,7 @@ std::string notes_of(const bpf::HelperInfo& helper) {
   add(helper.flags & BPFAOT_CAP_SYSCALLS, "may make a system call");
   add(helper.flags & BPFAOT_CAP_TIME, "reads the vDSO clock");
   add(helper.flags & BPFAOT_CAP_PRINTK, "prints");
-  add(helper.flags & bpf::kHelperGuard, "not run again from inside itself: a nested hit is counted as missed");
+  add(helper.flags & bpf::kHelperGuard, "a nested hit is counted as missed");
   return notes;
 }
 
