@@ -15,8 +15,10 @@ aarch64) flavour=arm64 ;;
 riscv64) flavour=riscv ;;
 *) die "no probe can run on $(uname -m)" ;;
 esac
-program='print "perl: starting\n"; my @kept; for my $i (1 .. 40) { push @kept, "x" x ($i * 4000); }
-  my %words = map { $_ => length } 1 .. 20000; print "perl: done, ", scalar(keys %words), " words\n";'
+program='$| = 1; print "perl: eight tables, then a lot of small strings\n";
+  my @tables = map { select undef, undef, undef, 0.1; [ (0) x ($_ * 10000) ] } 1 .. 8;
+  my %words = map { ("word $_" => 1) } 1 .. 20000;
+  print "perl: done, ", scalar(keys %words), " words\n";'
 
 show() {
   printf '\n$ %s\n' "$*"

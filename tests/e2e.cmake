@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: MIT
+# Through the command lines of the two tools, on real programs and with the kernel as oracle.
+find_library(BPFAOT_LIBBPF bpf)
+if(BPFAOT_LIBBPF)
+  add_executable(kernel_run tools/kernel_run.cpp)
+  target_compile_options(kernel_run PRIVATE -Wall -Wextra -Wno-missing-field-initializers)
+  target_link_libraries(kernel_run PRIVATE ${BPFAOT_LIBBPF})
+  set_target_properties(kernel_run PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endif()

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Expected: reject [map-no-type]
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+
+#include <bpf/bpf_helpers.h>
+
+struct {
+  __uint(max_entries, 16);
+  __type(key, __u32);
+  __type(value, __u64);
+} counts SEC(".maps");
+
+SEC("uprobe")
+int probe(struct pt_regs *ctx) {
+  __u32 key = 1;
+  return bpf_map_lookup_elem(&counts, &key) != 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
