@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+//
+// ptrace control against children that check themselves what became of them.
+#include "loader/process.h"
+
+#include <gtest/gtest.h>
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+#include "targets/target.h"
+
+namespace bpfaot::loader {
+namespace {
+
+const targets::Patcher& patcher() { return *targets::find_patcher(targets::host().e_machine); }
+
+struct Shared { // between test and child
+  std::atomic<uint64_t> counter, read_result, signals, stop;
+  std::atomic<int> ready;
+};
+
+class ProcessTest : public testing::Test {
+protected:
+  void SetUp() override {
+    if (targets::find_patcher(targets::host().e_machine) == nullptr)
+      GTEST_SKIP() << "no patcher for this machine";
+    shared_ = static_cast<Shared*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    shared_ = new (shared_) Shared();
+  }
+  void TearDown() override {
+    if (child_ > 0) {
+      kill(child_, SIGKILL);
+      waitpid(child_, nullptr, 0);
+    }
+  }
+  template <class Body> void run_child(Body body) {
+    child_ = fork();
+    if (child_ == 0) {
+      body(*shared_);
+      _exit(0);
+    }
+    while (shared_->ready == 0)
+      sched_yield();
+  }
+  int join() {
+    int status = 0;
+    waitpid(std::exchange(child_, 0), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  Shared* shared_ = nullptr;
+  pid_t child_ = 0;
+};
+
+void spin(Shared& shared) {
+  while (shared.stop == 0)
+    ++shared.counter;
+}
+
+void wait_until(const std::atomic<uint64_t>& value, uint64_t more_than) {
+  for (const uint64_t start = value; value < start + more_than;)
+    sched_yield();
+}
+
+TEST_F(ProcessTest, a_stopped_process_stands_still_and_goes_on_afterwards) {
+  run_child([](Shared& shared) { shared.ready = 1; spin(shared); });
+  {
+    auto process = Process::attach(child_, patcher());
+    ASSERT_TRUE(process.has_value()) << process.error().message;
+    const uint64_t before = shared_->counter;
+    usleep(2000);
+    EXPECT_EQ(shared_->counter, before);
+  }
+  wait_until(shared_->counter, 1);
+  shared_->stop = 1;
+  EXPECT_EQ(join(), 0);
+}
+
+TEST_F(ProcessTest, remote_system_calls_return_what_the_kernel_says) {
+  run_child([](Shared& shared) { shared.ready = 1; spin(shared); });
+  auto process = Process::attach(child_, patcher());
+  ASSERT_TRUE(process.has_value());
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(*process->system_call(SYS_getpid, {}), child_);
+    EXPECT_EQ(*process->system_call(SYS_close, {12345}), -EBADF);
+  }
+  const auto address = process->system_call(SYS_mmap, {0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0});
+  ASSERT_TRUE(address.has_value());
+  ASSERT_GT(*address, 0);
+  const uint8_t text[] = "written into read-only memory";
+  ASSERT_TRUE(process->write(uint64_t(*address), text).has_value());
+  EXPECT_EQ(*process->read_string(uint64_t(*address)), "written into read-only memory");
+  process->detach();
+  shared_->stop = 1;
+  EXPECT_EQ(join(), 0);
+}
+
+TEST_F(ProcessTest, a_read_that_was_interrupted_goes_on_waiting) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  run_child([&](Shared& shared) {
+    shared.ready = 1;
+    char byte = 0;
+    const ssize_t size = read(ends[0], &byte, 1);
+    shared.read_result = size == 1 ? uint64_t(byte) : uint64_t(1000 + errno);
+  });
+  for (int round = 0; round < 5; ++round) {
+    usleep(1000);
+    auto process = Process::attach(child_, patcher());
+    ASSERT_TRUE(process.has_value());
+    EXPECT_EQ(*process->system_call(SYS_getpid, {}), child_);
+  }
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+  EXPECT_EQ(join(), 0);
+  EXPECT_EQ(shared_->read_result, uint64_t('x'));
+}
+
+TEST_F(ProcessTest, a_sleep_that_was_interrupted_sleeps_to_its_end) {
+  run_child([](Shared& shared) {
+    shared.ready = 1;
+    timespec time{0, 50'000'000}, rest{};
+    shared.read_result = nanosleep(&time, &rest) == 0 ? 1 : 1000 + uint64_t(errno);
+  });
+  for (int round = 0; round < 3; ++round) {
+    auto process = Process::attach(child_, patcher());
+    ASSERT_TRUE(process.has_value());
+    EXPECT_EQ(*process->system_call(SYS_getpid, {}), child_);
+  }
+  EXPECT_EQ(join(), 0);
+  EXPECT_EQ(shared_->read_result, 1u);
+}
+
+Shared* g_shared = nullptr;
+
+TEST_F(ProcessTest, signals_that_come_meanwhile_are_all_delivered) {
+  g_shared = shared_;
+  run_child([](Shared& shared) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { ++g_shared->signals; };
+    sigaction(SIGUSR1, &action, nullptr);
+    shared.ready = 1;
+    spin(shared);
+  });
+  for (uint64_t round = 1; round <= 50; ++round) {
+    {
+      if (round % 2 == 0)
+        kill(child_, SIGUSR1);
+      auto process = Process::attach(child_, patcher());
+      ASSERT_TRUE(process.has_value());
+      if (round % 2 == 1)
+        kill(child_, SIGUSR1);
+      EXPECT_EQ(*process->system_call(SYS_getpid, {}), child_);
+    }
+    while (shared_->signals < round)
+      sched_yield();
+    EXPECT_EQ(shared_->signals, round);
+  }
+  shared_->stop = 1;
+  EXPECT_EQ(join(), 0);
+}
+
+TEST_F(ProcessTest, every_thread_stops_even_when_threads_come_and_go) {
+  run_child([](Shared& shared) {
+    const auto body = [](void* arg) -> void* {
+      auto& mine = *static_cast<Shared*>(arg);
+      for (int i = 0; i < 2000 && mine.stop == 0; ++i)
+        ++mine.counter;
+      return nullptr;
+    };
+    shared.ready = 1;
+    while (shared.stop == 0) {
+      pthread_t threads[4];
+      for (pthread_t& thread : threads)
+        pthread_create(&thread, nullptr, body, &shared);
+      for (pthread_t thread : threads)
+        pthread_join(thread, nullptr);
+    }
+  });
+  for (int round = 0; round < 50; ++round) {
+    auto process = Process::attach(child_, patcher());
+    ASSERT_TRUE(process.has_value()) << process.error().message;
+    const uint64_t before = shared_->counter;
+    usleep(300);
+    EXPECT_EQ(shared_->counter, before);
+    EXPECT_EQ(*process->system_call(SYS_getpid, {}), child_);
+  }
+  shared_->stop = 1;
+  EXPECT_EQ(join(), 0);
+}
+
+TEST_F(ProcessTest, a_started_command_stands_before_its_first_instruction) {
+  auto process = Process::start({"true"}, patcher());
+  ASSERT_TRUE(process.has_value()) << process.error().message;
+  const auto maps = read_maps(process->pid());
+  ASSERT_TRUE(maps.has_value());
+  const auto registers = process->registers(process->pid());
+  ASSERT_TRUE(registers.has_value());
+  EXPECT_NE(entry_at(*maps, process->pc(*registers)), nullptr);
+  for (const MapsEntry& entry : *maps)
+    EXPECT_EQ(entry.path.find("libc.so"), std::string::npos);
+  EXPECT_EQ(*process->system_call(SYS_getpid, {}), process->pid());
+  child_ = process->pid();
+  process->detach();
+  EXPECT_EQ(join(), 0);
+}
+
+TEST_F(ProcessTest, a_command_that_does_not_exist_is_told_from_one_that_cannot_be_executed) {
+  const auto missing = Process::start({"no-such-command-here"}, patcher());
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, Code::kProcessStart);
+  EXPECT_EQ(exec_failure_status(missing.error()), 127);
+  const auto directory = Process::start({"/proc"}, patcher());
+  ASSERT_FALSE(directory.has_value());
+  EXPECT_EQ(exec_failure_status(directory.error()), 126);
+}
+
+TEST_F(ProcessTest, processes_that_cannot_be_attached_to_are_refused_by_code) {
+  const auto self = Process::attach(getpid(), patcher());
+  ASSERT_FALSE(self.has_value());
+  EXPECT_EQ(self.error().code, Code::kProcessSelf);
+  const pid_t ended = fork();
+  if (ended == 0)
+    _exit(0);
+  siginfo_t info;
+  waitid(P_PID, id_t(ended), &info, WEXITED | WNOWAIT);
+  const auto zombie = Process::attach(ended, patcher());
+  ASSERT_FALSE(zombie.has_value());
+  EXPECT_EQ(zombie.error().code, Code::kProcessGone);
+  waitpid(ended, nullptr, 0);
+  const auto none = Process::attach(ended, patcher());
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code, Code::kProcessGone);
+}
+
+TEST_F(ProcessTest, a_process_that_is_killed_under_us_is_reported_gone) {
+  run_child([](Shared& shared) { shared.ready = 1; spin(shared); });
+  auto process = Process::attach(child_, patcher());
+  ASSERT_TRUE(process.has_value());
+  kill(child_, SIGKILL);
+  const auto result = process->system_call(SYS_getpid, {});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, Code::kProcessGone);
+}
+
+TEST(ProcMaps, lines_are_read_and_others_skipped) {
+  const auto maps = parse_maps("55aa00000000-55aa00001000 r-xp 00001000 fd:01 42   /usr/bin/a b (deleted)\n"
+                               "nonsense\n"
+                               "7fff00000000-7fff00021000 rw-p 00000000 00:00 0    [stack]\n");
+  ASSERT_EQ(maps.size(), 2u);
+  EXPECT_EQ(maps[0].path, "/usr/bin/a b");
+  EXPECT_TRUE(maps[0].deleted);
+  EXPECT_TRUE(maps[0].executable);
+  EXPECT_EQ(maps[0].offset, 0x1000u);
+  EXPECT_EQ(maps[0].inode, 42u);
+  EXPECT_EQ(maps[1].path, "[stack]");
+}
+
+TEST(ProcMaps, the_hole_nearest_to_an_address_is_found) {
+  const auto maps = parse_maps("10000000-10010000 r-xp 00000000 fd:01 42 /a\n"
+                               "10012000-10020000 rw-p 00000000 00:00 0 \n"
+                               "20000000-20010000 r-xp 00000000 fd:01 43 /b\n");
+  EXPECT_EQ(find_hole(maps, 0x1000, 0, 0x40000000, 0x10009000), 0x10011000u);
+  EXPECT_EQ(find_hole(maps, 0x2000, 0, 0x40000000, 0x1000f000), 0xfffe000u);
+  EXPECT_EQ(find_hole(maps, 0x1000, 0x10000000, 0x10010000, 0x10008000), 0u);
+}
+
+} // namespace
+} // namespace bpfaot::loader
