@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Expected: reject [infinite-loop]
+// Expected: reject [endless-loop]
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 

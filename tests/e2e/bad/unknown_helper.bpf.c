@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Expected: reject [helper-unknown]
+// Expected: unsupported [helper-unknown]
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 

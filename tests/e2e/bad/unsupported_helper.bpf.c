@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Expected: unsupported [helper-unsupported]
+// Expected: unsupported [unsupported-map-type|helper-unknown]
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 
