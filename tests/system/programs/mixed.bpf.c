@@ -31,7 +31,7 @@ SEC("uprobe/null")
 int no_null_check(struct pt_regs *ctx) {
   __u32 key = 1;
   __u64 *value = bpf_map_lookup_elem(&seen, &key);
-  *value += 1; // line 38
+  *value += 1; // the line that --verify-only must name
   return 0;
 }
 
