@@ -6,6 +6,7 @@
 #include "minirt/map_access.h"
 #include "minirt/array.h"
 #include "minirt/hash.h"
+#include "minirt/ring.h"
 
 enum { /* map_flags of BPF_MAP_CREATE */
   kNoPrealloc = 1u << 0, kNumaNode = 1u << 2, kReadOnly = 1u << 3, kWriteOnly = 1u << 4,
@@ -50,6 +51,41 @@ static int layout_hash(struct bpfaot_map_header *h) {
   return 0;
 }
 
+static void layout_ring(struct bpfaot_map_header *h, uint64_t size) {
+  h->aux[RT_RING_SIZE] = size;
+  h->aux[RT_RING_SLOTS] = sizeof(struct rt_ring_head);
+  h->aux[RT_RING_DATA] = round_up(sizeof(struct rt_ring_head) + size / RT_RING_GRANULE * 8, kPage);
+  h->data_size = h->aux[RT_RING_DATA] + 2 * size;
+}
+
+static int layout_ringbuf(struct bpfaot_map_header *h) {
+  uint32_t size = h->max_entries;
+  if (h->key_size || h->value_size || (h->map_flags & ~(uint32_t)kNumaNode) || size < RT_RING_MIN ||
+      (size & (size - 1)))
+    return -RT_EINVAL;
+  if (size > RT_RING_MAX)
+    return -RT_E2BIG;
+  layout_ring(h, size);
+  return 0;
+}
+
+/* The kernel has a buffer per CPU whose size the reader chooses; here it is one of this size. */
+enum { kPerfRing = 1 << 20 };
+
+static int layout_file_array(struct bpfaot_map_header *h) {
+  bool perf = h->type == RT_MAP_PERF_EVENT_ARRAY;
+  if (perf && !h->max_entries)
+    h->max_entries = h->cpus;
+  uint32_t allowed = kReadOnly | kWriteOnly | (perf ? (uint32_t)kPreserveElems : 0);
+  if (h->key_size != 4 || h->value_size != 4 || !h->max_entries || (h->map_flags & ~allowed))
+    return -RT_EINVAL;
+  if (perf)
+    layout_ring(h, kPerfRing);
+  else
+    h->data_size = (uint64_t)h->max_entries * h->elem_size;
+  return 0;
+}
+
 int bpfaot_map_layout(struct bpfaot_map_header *h) {
   int result = -RT_EINVAL;
   for (uint32_t i = 0; i < sizeof h->aux / sizeof h->aux[0]; i++)
@@ -62,6 +98,10 @@ int bpfaot_map_layout(struct bpfaot_map_header *h) {
     result = layout_array(h);
   else if (h->type == RT_MAP_HASH)
     result = layout_hash(h);
+  else if (h->type == RT_MAP_RINGBUF)
+    result = layout_ringbuf(h);
+  else if (h->type == RT_MAP_PERF_EVENT_ARRAY || h->type == RT_MAP_CGROUP_ARRAY)
+    result = layout_file_array(h);
   if (result)
     return result;
   if (h->data_size > kMaxData)
@@ -72,6 +112,12 @@ int bpfaot_map_layout(struct bpfaot_map_header *h) {
 
 /* Zero is the empty state of every type. */
 void bpfaot_map_init(const struct bpfaot_map_view *map) { (void)map; }
+
+/* A slot of a cgroup array is a flag: which cgroup it was does not matter, there is only one. */
+static uint32_t *cgroup_slot(struct rt_map m, const void *key) {
+  uint32_t index = rt_load_u32(key);
+  return index < m.max_entries ? (uint32_t *)(m.data + (uint64_t)index * m.elem_size) : NULL;
+}
 
 static struct rt_map rt_map_of_view(const struct bpfaot_map_view *view) {
   return rt_map_of_header(view->header, view->data);
@@ -96,6 +142,15 @@ int bpfaot_map_update(const struct bpfaot_map_view *map, const void *key, const 
   }
   if (m.type == RT_MAP_HASH)
     return (int)rt_hash_update(m.header, m.data, key, value, flags, rt_gettid());
+  if (m.type == RT_MAP_CGROUP_ARRAY) {
+    uint32_t *slot = cgroup_slot(m, key);
+    if (flags != RT_BPF_ANY)
+      return -RT_EINVAL;
+    if (!slot)
+      return -RT_E2BIG;
+    rt_store(slot, 1u);
+    return 0;
+  }
   return -RT_EOPNOTSUPP;
 }
 
@@ -103,6 +158,12 @@ int bpfaot_map_delete(const struct bpfaot_map_view *map, const void *key) {
   struct rt_map m = rt_map_of_view(map);
   if (m.type == RT_MAP_HASH)
     return (int)rt_hash_delete(m.header, m.data, key);
+  if (m.type == RT_MAP_CGROUP_ARRAY) {
+    uint32_t *slot = cgroup_slot(m, key);
+    if (!slot)
+      return -RT_E2BIG;
+    return __atomic_exchange_n(slot, 0u, __ATOMIC_RELAXED) ? 0 : -RT_ENOENT;
+  }
   return rt_is_array(m.type) ? -RT_EINVAL : -RT_EOPNOTSUPP;
 }
 
