@@ -195,6 +195,11 @@ std::string_view Image::string(uint32_t offset) const {
   return reinterpret_cast<const char*>(desc_bytes_.data() + desc_.strings.off + offset);
 }
 
+TypeTables Image::type_tables() const {
+  return {types_, members_, enumerators_,
+          reinterpret_cast<const char*>(desc_bytes_.data() + desc_.strings.off)};
+}
+
 std::span<const uint8_t> Image::initial(const bpfaot_map& map) const {
   return desc_bytes_.subspan(desc_.initial.off, desc_.initial.size)
       .subspan(map.initial.off, map.initial.size);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "loader/elf.h"
+#include "loader/value_text.h"
 #include "support/files.h"
 #include "support/result.h"
 
@@ -62,6 +63,7 @@ public:
   std::span<const uint32_t> helpers() const { return helpers_; }
   std::span<const bpfaot_map_value> map_values() const { return map_values_; }
   std::string_view string(uint32_t offset) const;
+  TypeTables type_tables() const; // valid while the image lives
   std::span<const uint8_t> initial(const bpfaot_map& map) const;
 
   // [program-unknown], [map-unknown]: names the nearest.

@@ -84,12 +84,14 @@ const char* shape_fault(const Image& image, const bpfaot_type& type, size_t memb
 // again deeper, so kMaxTypeDepth bounds each path from a first visit, not the sum of two.
 class Containment {
 public:
-  explicit Containment(const Image& image) : image_(image), state_(image.types().size(), kNew) {}
+  explicit Containment(const Image& image)
+      : image_(image), state_(image.types().size(), kNew), values_(image.types().size(), 1) {}
 
   const char* fault(uint32_t root) { return visit(root, 0); }
 
 private:
   static constexpr uint8_t kNew = 0, kOpen = 1, kDone = 2;
+  static constexpr uint64_t kFreeValues = 4096;
 
   // Recursion is bounded by kMaxTypeDepth.
   const char* visit(uint32_t index, uint32_t depth) {
@@ -106,12 +108,19 @@ private:
       fault = visit(type.target, depth + 1);
       if (!fault && uint64_t{type.count} * image_.types()[type.target].size != type.size)
         fault = "an array's size is not that of its elements";
+      values_[index] = saturate(uint64_t{type.count} * values_[type.target]);
     } else if (is_record(type)) {
-      for (const bpfaot_member& member : image_.members(type))
+      for (const bpfaot_member& member : image_.members(type)) {
+        if (fault)
+          break;
+        fault = member_fault(type, member, depth);
         if (!fault)
-          fault = member_fault(type, member, depth);
+          values_[index] = saturate(values_[index] + values_[member.type]);
+      }
     }
     state_[index] = kDone;
+    if (!fault && values_[index] > kFreeValues + uint64_t{type.size} * 64)
+      return "a type has far more members than bytes";
     return fault;
   }
 
@@ -128,8 +137,13 @@ private:
                                                            : nullptr;
   }
 
+  static uint64_t saturate(uint64_t count) { return std::min<uint64_t>(count, UINT32_MAX); }
+
   const Image& image_;
   std::vector<uint8_t> state_;
+  // Values that printing one type visits. Unions of unions and arrays of empty structs would let a
+  // small file ask for endless output.
+  std::vector<uint64_t> values_;
 };
 
 } // namespace
