@@ -251,7 +251,7 @@ void find_thread(Emitter& emit, const TrampolineRequest& request, Label& slow) {
 constexpr int8_t kDepth = offsetof(bpfaot_thread, depth);
 constexpr int8_t kFrames = offsetof(bpfaot_thread, frames);
 static_assert(offsetof(bpfaot_thread, key) == 0 && kFrames == 64 && sizeof(bpfaot_frame) == 16);
-static_assert(offsetof(bpfaot_thread, reserved) + 3 * 8 == kFrames - 8,
+static_assert(offsetof(bpfaot_thread, reserved) + 2 * 8 == kFrames - 8,
               "the word below frames[0].sp ends the comparison with the frame below");
 
 // Registers and flags live below the stack pointer here: a signal leaves 128 bytes alone.
