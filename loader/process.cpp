@@ -166,7 +166,9 @@ Result<int> Process::wait_thread(int tid) {
 }
 
 // Until the stop that PTRACE_INTERRUPT asked for. Other stops on the way: a signal is delivered, a
-// clone event goes on (the child is seized; if it is no thread of ours it is let go).
+// clone event goes on (the child is seized; if it is no thread of ours it is let go). Each of them
+// takes the pending interrupt away, so it is asked for again; the thread then stops before it
+// executes anything of its own.
 Status Process::wait_for_stop(Thread& thread) {
   const int tid = thread.tid;
   for (;;) {
@@ -188,6 +190,7 @@ Status Process::wait_for_stop(Thread& thread) {
       }
     }
     const int signal = event_of(*status) == 0 ? WSTOPSIG(*status) : 0;
+    ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
     ptrace(PTRACE_CONT, tid, nullptr, signal == (SIGTRAP | 0x80) ? 0 : signal);
   }
 }
@@ -202,7 +205,9 @@ Status Process::open_memory() {
 Status Process::read(uint64_t address, std::span<uint8_t> out) {
   for (size_t done = 0; done < out.size();) {
     const ssize_t size = pread(memory_.get(), out.data() + done, out.size() - done, off_t(address + done));
-    if (size <= 0) {
+    if (size == 0)
+      return gone(); // the kernel's word for memory without an owner
+    if (size < 0) {
       char text[80];
       std::snprintf(text, sizeof text, "%zu bytes at 0x%llx of process %d cannot be read", out.size(),
                     static_cast<unsigned long long>(address), pid_);
@@ -216,7 +221,9 @@ Status Process::read(uint64_t address, std::span<uint8_t> out) {
 Status Process::write(uint64_t address, std::span<const uint8_t> bytes) {
   for (size_t done = 0; done < bytes.size();) {
     const ssize_t size = pwrite(memory_.get(), bytes.data() + done, bytes.size() - done, off_t(address + done));
-    if (size <= 0) {
+    if (size == 0)
+      return gone();
+    if (size < 0) {
       char text[80];
       std::snprintf(text, sizeof text, "%zu bytes at 0x%llx of process %d cannot be written", bytes.size(),
                     static_cast<unsigned long long>(address), pid_);
@@ -237,20 +244,15 @@ Status Process::run_a_little(unsigned microseconds) {
 }
 
 void Process::detach() {
-  if (!std::exchange(attached_, false))
+  if (!attached_)
     return;
-  for (Thread& thread : threads_) {
-    // PTRACE_DETACH needs a stopped thread.
-    if (!thread.stopped && ptrace(PTRACE_INTERRUPT, thread.tid, nullptr, nullptr) == 0) {
-      int status = 0;
-      while (waitpid(thread.tid, &status, __WALL) < 0 && errno == EINTR) {
-      }
-      const bool is_signal = WIFSTOPPED(status) && event_of(status) == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80);
-      ptrace(PTRACE_DETACH, thread.tid, nullptr, is_signal ? WSTOPSIG(status) : 0);
-      continue;
-    }
+  // PTRACE_DETACH needs a stopped thread; after a failure half way some may run, or be unknown yet.
+  const auto runs = [](const Thread& thread) { return !thread.stopped; };
+  if (!has_exited_ && std::any_of(threads_.begin(), threads_.end(), runs))
+    (void)seize_all();
+  attached_ = false;
+  for (const Thread& thread : threads_)
     ptrace(PTRACE_DETACH, thread.tid, nullptr, nullptr);
-  }
   threads_.clear();
 }
 

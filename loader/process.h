@@ -7,7 +7,8 @@
 // How, on the points that are easy to get wrong (ptrace(2); kernel/ptrace.c, kernel/signal.c):
 //   - PTRACE_SEIZE and PTRACE_INTERRUPT: no signal is sent, so none is seen by the process. A signal
 //     that arrives while a thread is on its way to the stop is delivered at once (PTRACE_CONT with
-//     the signal); the interrupt stays pending and stops the thread before its handler runs.
+//     the signal); the interrupt is asked for again (any stop takes it away) and stops the thread
+//     before its handler runs.
 //   - A remote system call runs with every signal blocked (PTRACE_SETSIGMASK), so a signal waits in
 //     its queue and no handler sees foreign registers. The mask is put back before the registers.
 //   - The thread enters and leaves the call under PTRACE_SYSCALL. No SIGTRAP is involved: a forced

@@ -82,8 +82,11 @@ Status Process::find_syscall_insn() {
       continue;
     for (uint64_t at = entry.start; at < entry.end; at += 1u << 20) {
       bytes.resize(std::min<uint64_t>(entry.end - at, (1u << 20) + wanted.size() - 1));
-      if (!read(at, bytes))
+      if (Status status = read(at, bytes); !status) {
+        if (status.error().code == Code::kProcessGone)
+          return status;
         break;
+      }
       const auto found = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
       if (found != bytes.end()) {
         syscall_insn_ = at + uint64_t(found - bytes.begin());
@@ -117,6 +120,8 @@ Status Process::give_back(Thread& thread, const Borrowed& borrowed) {
 Status Process::run_until_stop(Thread& thread, int request, bool want_syscall_stop) {
   int signal = 0;
   for (;;) {
+    if (!want_syscall_stop) // again each time: any other stop takes it away
+      ptrace(PTRACE_INTERRUPT, thread.tid, nullptr, nullptr);
     if (ptrace(static_cast<__ptrace_request>(request), thread.tid, nullptr, signal) != 0)
       return fail(Code::kProcessGone, failed("running a thread", pid_));
     const int status = TRY(wait_thread(thread.tid));
@@ -150,7 +155,6 @@ Result<int64_t> Process::system_call(uint64_t number, std::initializer_list<uint
   TRY(run_until_stop(thread, PTRACE_SYSCALL, true)); // at its entry
   TRY(run_until_stop(thread, PTRACE_SYSCALL, true)); // at its exit
   const auto result = int64_t(load(TRY(registers(thread.tid)), patcher_->registers.result_offset));
-  ptrace(PTRACE_INTERRUPT, thread.tid, nullptr, nullptr);
   TRY(run_until_stop(thread, PTRACE_CONT, false));
   TRY(give_back(thread, borrowed));
   return result;
