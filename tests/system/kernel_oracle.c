@@ -56,7 +56,8 @@ static void dump_map(const struct bpf_map *map, int cpus) {
   uint32_t stride = (value_size + 7) / 8 * 8;
   enum bpf_map_type type = bpf_map__type(map);
   per_cpu = type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_PERCPU_HASH;
-  if (strchr(bpf_map__name(map), '.'))
+  const char *section = strchr(bpf_map__name(map), '.'); // of global data: the object's name before it is cut
+  if (section && !strncmp(section, ".rodata", 7))
     return;
   if (!per_cpu && type != BPF_MAP_TYPE_ARRAY && type != BPF_MAP_TYPE_HASH)
     return;
@@ -64,7 +65,7 @@ static void dump_map(const struct bpf_map *map, int cpus) {
   int more = bpf_map_get_next_key(fd, NULL, key) == 0;
   while (more) {
     if (bpf_map_lookup_elem(fd, key, value) == 0) {
-      printf("@%s[", bpf_map__name(map));
+      printf("@%s[", section ? section : bpf_map__name(map));
       print_integers(key, key_size);
       printf("]: ");
       if (per_cpu && value_size <= 8) {
