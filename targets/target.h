@@ -30,6 +30,11 @@ struct RegSlot { // one field of the machine's kernel pt_regs
   RegMeaning second = RegMeaning::none; // aarch64 x0 and riscv64 a0 are arg1 and ret
 };
 
+struct CpuRow { // a value of --mcpu
+  std::string_view name;      // LLVM's name
+  uint64_t features;          // BPFAOT_CPUFEAT_* of include/bpfaot/abi.h that its code needs
+};
+
 struct Target {
   std::string_view name;    // "x86_64"
   std::string_view aliases; // space separated, "amd64 x86-64"
@@ -37,6 +42,7 @@ struct Target {
   uint16_t e_machine;
   uint32_t e_flags;
   std::string_view default_cpu;
+  std::span<const CpuRow> cpus;       // the default is among them
   std::string_view attached_features; // LLVM features of programs attached to processes: no vector registers
   std::string_view buffer_features;   // of programs that run on buffers
   std::string_view lld_emulation;     // "elf_x86_64"

@@ -69,6 +69,13 @@ enum {
   BPFAOT_CAP_VECTOR = 1u << 8,        /* uses vector registers: test-run and embedding only */
 };
 
+/* bpfaot_desc.cpu_features, per machine: all that code for the named level may use. */
+enum {
+  BPFAOT_CPUFEAT_X86_64_V2 = 1u << 0, /* levels of the x86-64 psABI */
+  BPFAOT_CPUFEAT_X86_64_V3 = 1u << 1,
+  BPFAOT_CPUFEAT_X86_64_V4 = 1u << 2,
+};
+
 struct bpfaot_desc {
   char magic[8];
   uint32_t size;       /* sizeof(struct bpfaot_desc) */

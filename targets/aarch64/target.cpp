@@ -49,6 +49,8 @@ constexpr RegSlot kSlots[] = {
 
 constexpr uint32_t kRelocations[] = {1027}; // R_AARCH64_RELATIVE
 
+constexpr CpuRow kCpus[] = {{"generic", 0}};
+
 } // namespace
 
 const Target kAarch64 = {
@@ -58,6 +60,7 @@ const Target kAarch64 = {
     .e_machine = 183,
     .e_flags = 0,
     .default_cpu = "generic",
+    .cpus = kCpus,
     .attached_features = "-neon,-fp-armv8",
     .buffer_features = "+neon,+fp-armv8",
     .lld_emulation = "aarch64elf",

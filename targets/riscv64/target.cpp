@@ -47,6 +47,8 @@ constexpr RegSlot kSlots[] = {
 
 constexpr uint32_t kRelocations[] = {3}; // R_RISCV_RELATIVE
 
+constexpr CpuRow kCpus[] = {{"generic-rv64", 0}};
+
 } // namespace
 
 const Target kRiscv64 = {
@@ -56,6 +58,7 @@ const Target kRiscv64 = {
     .e_machine = 243,
     .e_flags = 0x5,
     .default_cpu = "generic-rv64",
+    .cpus = kCpus,
     .attached_features = "+m,+a,+f,+d,+c",
     .buffer_features = "+m,+a,+f,+d,+c",
     .lld_emulation = "elf64lriscv",

@@ -4,6 +4,8 @@
 // registers: System V psABI 3.2.3; relocation numbers: psABI table 4.9.
 #include "targets/rows.h"
 
+#include <bpfaot/abi.h>
+
 namespace bpfaot::targets {
 namespace {
 
@@ -25,6 +27,13 @@ constexpr RegSlot kSlots[] = {
 
 constexpr uint32_t kRelocations[] = {8}; // R_X86_64_RELATIVE
 
+constexpr CpuRow kCpus[] = {
+    {"x86-64", 0},
+    {"x86-64-v2", BPFAOT_CPUFEAT_X86_64_V2},
+    {"x86-64-v3", BPFAOT_CPUFEAT_X86_64_V2 | BPFAOT_CPUFEAT_X86_64_V3},
+    {"x86-64-v4", BPFAOT_CPUFEAT_X86_64_V2 | BPFAOT_CPUFEAT_X86_64_V3 | BPFAOT_CPUFEAT_X86_64_V4},
+};
+
 } // namespace
 
 const Target kX86_64 = {
@@ -34,6 +43,7 @@ const Target kX86_64 = {
     .e_machine = 62,
     .e_flags = 0,
     .default_cpu = "x86-64-v2",
+    .cpus = kCpus,
     .attached_features = "-x87,-mmx,-sse,-sse2,-sse3,-ssse3,-sse4.1,-sse4.2,-avx",
     .buffer_features = "",
     .lld_emulation = "elf_x86_64",

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// One eBPF function to one LLVM function.
+//
+// The dual register file. A register is untyped: now an integer, now a pointer. LLVM optimises a
+// pointer well only when it never was an integer. So each register is two stack cells, one i64 and
+// one ptr; a definition writes both (one by conversion) and a use reads the one that the verifier's
+// facts say it is. LLVM's first pass turns cells into values and the conversions that nobody reads
+// disappear. Where paths disagree (Kind::mixed) the integer cell is read: slower, always right.
+//
+// Nothing here may be undefined for LLVM: every case that eBPF defines and LLVM does not (division
+// by zero, wide shifts, INT_MIN / -1) is written out, there is no nsw, no inbounds, no mustprogress,
+// and instructions that the verifier never reached trap.
+//
+// Memory rules (issue: a load of shared memory must not be repeated after a check):
+//   stack frames, ring-buffer records, contexts, .rodata: plain;
+//   values of maps, and whatever is not known better: `unordered` when naturally aligned, byte by
+//   byte (each byte unordered) when not, since an under-aligned atomic becomes a library call.
+#pragma once
+
+#include "aotc/module_lowering.h"
+#include "bpf/helpers.h"
+
+#include <array>
+
+namespace bpfaot::aotc {
+
+// The LLVM functions of one program, by FuncId, and what lowering finds out about the program.
+struct ProgramLowering {
+  ModuleLowering& module;
+  const verifier::VerifiedProgram& verified;
+  std::vector<llvm::Function*> functions;
+  LoweredProgram result;
+
+  const bpf::Program& program() const { return verified.program(); }
+  const verifier::Facts& facts() const { return verified.facts(); }
+  // A diagnostic about an instruction: program, source line, slot, text.
+  Failure fail_at(bpf::InsnIndex insn, Code code, std::string message) const;
+};
+
+// Null when the object does not tell.
+const targets::Target* machine_of(bpf::CtxMachine machine);
+
+inline bool is_pointer(verifier::Kind kind) {
+  using verifier::Kind;
+  return kind == Kind::ctx || kind == Kind::map_handle || kind == Kind::map_value || kind == Kind::stack ||
+         kind == Kind::memory || kind == Kind::function || kind == Kind::pointer;
+}
+
+class FunctionLowering {
+public:
+  FunctionLowering(ProgramLowering& program, bpf::FuncId id);
+  Status run();
+
+private:
+  struct Access { // of memory
+    llvm::Value* address;
+    uint32_t size;
+    llvm::Align align;
+    bool shared = false;    // other processes may write it
+    bool invariant = false; // nobody writes it
+    bool frame = false;     // the program's own stack
+  };
+
+  // function_lowering.cpp: blocks, registers, stack, control flow
+  void create_cells();
+  void create_frame();
+  void create_blocks();
+  void store_arguments();
+  Status lower_insn();
+  Status lower(const bpf::Jump& insn);
+  Status lower(const bpf::Branch& insn);
+  Status lower(const bpf::MayGoto& insn);
+  Status lower(const bpf::Exit& insn);
+  Status lower(const bpf::LoadImm64& insn);
+  Status unsupported(const char* what);
+  llvm::Value* compare(const bpf::Branch& insn);
+  void trap();
+
+  // lower_alu.cpp
+  Status lower(const bpf::Alu& insn);
+  Status lower(const bpf::Neg& insn);
+  Status lower(const bpf::MovSx& insn);
+  Status lower(const bpf::ByteSwap& insn);
+  bool lower_pointer_alu(const bpf::Alu& insn);
+  llvm::Value* divide(const bpf::Alu& insn, llvm::Value* dst, llvm::Value* src);
+  llvm::Value* divide_signed(bool remainder, llvm::Value* dst, llvm::Value* src);
+  bool divisor_is_proven(const bpf::Alu& insn) const;
+
+  // lower_memory.cpp
+  Status lower(const bpf::Load& insn);
+  Status lower(const bpf::Store& insn);
+  Status lower(const bpf::Atomic& insn);
+  Status lower(const bpf::LoadAcquire& insn);
+  Status lower(const bpf::StoreRelease& insn);
+  Result<Access> access(bpf::Reg base, int16_t off, uint32_t size, bool is_store);
+  Result<Access> context_access(const verifier::RegFact& fact, bpf::Reg base, int16_t off, uint32_t size,
+                                bool is_store);
+  llvm::Value* load(const Access& access);
+  void store(const Access& access, llvm::Value* value);
+  bool next_is_pointer(bpf::Reg reg) const;
+
+  // lower_call.cpp
+  Status lower(const bpf::CallHelper& insn);
+  Status lower(const bpf::CallLocal& insn);
+  Status note_helper(const bpf::HelperInfo& helper);
+  Status note_raw_context();
+
+  // Variants without a lowering; the verifier knows none of them today.
+  Status lower(const bpf::AddrSpaceCast&) { return unsupported("address space casts"); }
+  Status lower(const bpf::LegacyPacketLoad&) { return unsupported("legacy packet loads"); }
+  Status lower(const bpf::CallKfunc&) { return unsupported("kernel functions"); }
+  Status lower(const bpf::CallIndirect&) { return unsupported("indirect calls"); }
+
+  const verifier::RegFact& fact(bpf::Reg reg) const { return insn_facts().before[reg.number]; }
+  const verifier::InsnFacts& insn_facts() const { return program_.facts().insns[at_.value]; }
+  llvm::BasicBlock* block_at(bpf::InsnIndex insn);
+  llvm::Type* int_type(uint32_t bits) { return llvm::Type::getIntNTy(b_.getContext(), bits); }
+  llvm::Value* get_int(bpf::Reg reg);
+  llvm::Value* get_ptr(bpf::Reg reg);
+  void set_int(bpf::Reg reg, llvm::Value* value); // zero-extends what is narrower
+  void set_ptr(bpf::Reg reg, llvm::Value* value);
+  llvm::Value* operand(const bpf::Operand& src, uint32_t bits);
+  llvm::Value* narrow(llvm::Value* value, uint32_t bits);
+
+  ProgramLowering& program_;
+  bpf::FuncId id_;
+  const bpf::Function& source_;
+  llvm::Function* function_;
+  llvm::IRBuilder<> b_;
+  bpf::InsnIndex at_;
+  std::array<llvm::AllocaInst*, 11> ints_{}, ptrs_{};
+  llvm::AllocaInst* may_goto_ = nullptr;
+  std::vector<llvm::BasicBlock*> blocks_; // by instruction of this function; null: none begins there
+};
+
+} // namespace bpfaot::aotc

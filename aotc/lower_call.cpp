@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+//
+// Calls: of minirt's helpers and of the program's own functions.
+#include "aotc/function_lowering.h"
+
+#include "bpf/helpers.h"
+
+#include <bpfaot/abi.h>
+
+namespace bpfaot::aotc {
+
+using bpf::HelperArg;
+using bpf::Reg;
+using verifier::Kind;
+
+namespace {
+
+bool is_array(const bpf::MapDef& map) {
+  return map.type == bpf::MapType::array || map.type == bpf::MapType::percpu_array;
+}
+
+} // namespace
+
+// What the program gains by this call: capabilities, and the flags of its entry glue.
+Status FunctionLowering::note_helper(const bpf::HelperInfo& helper) {
+  LoweredProgram& result = program_.result;
+  result.capabilities |= helper.capabilities();
+  if ((helper.flags & bpf::kHelperSite) != 0)
+    result.flags |= BPFAOT_PROG_NEEDS_SITE;
+  if ((helper.flags & bpf::kHelperCtx) != 0)
+    result.flags |= BPFAOT_PROG_CTX_ESCAPES;
+  if ((helper.capabilities() & BPFAOT_CAP_PRINTK) != 0)
+    program_.module.need_printk_map();
+  bool guard = (helper.flags & bpf::kHelperGuard) != 0;
+  bool cpu = false;
+  for (uint32_t i = 0; i < helper.arg_count(); ++i) {
+    const verifier::RegFact& argument = fact(Reg{static_cast<uint8_t>(i + 1)});
+    if (helper.args[i] == HelperArg::map) {
+      const bpf::MapDef* map =
+          argument.map.valid() ? &program_.module.object().maps[argument.map.value] : nullptr;
+      if (map != nullptr && is_array(*map))
+        guard = false; // arrays have no state but their values
+      cpu |= map == nullptr || map->is_per_cpu() || map->type == bpf::MapType::perf_event_array;
+    } else if (argument.kind == Kind::ctx && helper.args[i] != HelperArg::ctx) {
+      TRY(note_raw_context());
+    }
+  }
+  if (guard)
+    result.flags |= BPFAOT_PROG_NEEDS_GUARD;
+  if (cpu) {
+    result.flags |= BPFAOT_PROG_NEEDS_CPU;
+    result.capabilities |= BPFAOT_CAP_PER_CPU;
+  }
+  return {};
+}
+
+// The bytes of the context themselves are read: all of them must be there, in the layout that the
+// object knows.
+Status FunctionLowering::note_raw_context() {
+  if (program_.result.kind == BPFAOT_KIND_PROBE &&
+      machine_of(program_.program().ctx_machine) != &program_.module.target())
+    return program_.fail_at(at_, Code::kCtxNoCounterpart,
+                            "the register file is read as memory, and the object's layout of it is not that of " +
+                                std::string(program_.module.target().name));
+  program_.result.flags |= BPFAOT_PROG_CTX_ESCAPES;
+  return {};
+}
+
+Status FunctionLowering::lower(const bpf::CallHelper& insn) {
+  const bpf::HelperInfo* helper = bpf::find_helper(insn.id);
+  if (helper == nullptr)
+    return unsupported("calls of helpers that minirt does not have");
+  TRY(note_helper(*helper));
+  llvm::Function* callee = program_.module.runtime_function("__bpfaot_rt_" + std::string(helper->name));
+  if (callee == nullptr || callee->arg_size() != helper->arg_count() + 1)
+    return program_.fail_at(at_, Code::kResource,
+                            "the runtime has no fitting function for " + bpf::helper_name(insn.id));
+  std::vector<llvm::Value*> arguments = {function_->getArg(0)};
+  for (uint32_t i = 1; i < callee->arg_size(); ++i) {
+    const Reg reg{static_cast<uint8_t>(i)};
+    llvm::Type* type = callee->getArg(i)->getType();
+    if (type->isPointerTy())
+      arguments.push_back(get_ptr(reg));
+    else if (fact(reg).kind == Kind::none) // an argument that trace_printk's format does not use
+      arguments.push_back(llvm::ConstantInt::get(type, 0));
+    else
+      arguments.push_back(b_.CreateZExtOrTrunc(get_int(reg), type));
+  }
+  llvm::CallInst* call = b_.CreateCall(callee, arguments);
+  if (call->getType()->isPointerTy())
+    set_ptr(Reg{0}, call);
+  else
+    set_int(Reg{0}, call->getType()->isVoidTy() ? b_.getInt64(0) : static_cast<llvm::Value*>(call));
+  return {};
+}
+
+Status FunctionLowering::lower(const bpf::CallLocal&) {
+  llvm::Function* callee = program_.functions[program_.program().at(at_).callee.value];
+  std::vector<llvm::Value*> arguments = {function_->getArg(0)};
+  for (uint32_t i = 1; i < callee->arg_size(); ++i) {
+    const Reg reg{static_cast<uint8_t>(i)};
+    if (fact(reg).kind == Kind::none)
+      arguments.push_back(llvm::Constant::getNullValue(callee->getArg(i)->getType()));
+    else
+      arguments.push_back(callee->getArg(i)->getType()->isPointerTy() ? get_ptr(reg) : get_int(reg));
+  }
+  llvm::CallInst* call = b_.CreateCall(callee, arguments);
+  if (call->getType()->isPointerTy())
+    set_ptr(Reg{0}, call);
+  else
+    set_int(Reg{0}, call);
+  return {};
+}
+
+} // namespace bpfaot::aotc

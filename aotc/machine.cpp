@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "aotc/machine.h"
+
+#include <llvm/Config/llvm-config.h>
+#include <llvm/IR/Attributes.h>
+#include <llvm/IR/Function.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Target/TargetMachine.h>
+
+namespace bpfaot::aotc {
+namespace {
+
+std::string_view features_of(const targets::Target& target, RegisterUse use) {
+  return use == RegisterUse::general_only ? target.attached_features : target.buffer_features;
+}
+
+llvm::StringRef ref(std::string_view text) { return {text.data(), text.size()}; }
+
+} // namespace
+
+void initialise_llvm() {
+  // The runtime's bitcode contains inline assembly, hence the parsers.
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  LLVMInitializeX86AsmParser();
+  LLVMInitializeAArch64TargetInfo();
+  LLVMInitializeAArch64Target();
+  LLVMInitializeAArch64TargetMC();
+  LLVMInitializeAArch64AsmPrinter();
+  LLVMInitializeAArch64AsmParser();
+  LLVMInitializeRISCVTargetInfo();
+  LLVMInitializeRISCVTarget();
+  LLVMInitializeRISCVTargetMC();
+  LLVMInitializeRISCVAsmPrinter();
+  LLVMInitializeRISCVAsmParser();
+}
+
+std::string llvm_version() { return LLVM_VERSION_STRING; }
+
+Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Target& target,
+                                                            std::string_view cpu, int opt_level) {
+  std::string error;
+  const std::string triple(target.triple);
+  const llvm::Target* found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (found == nullptr)
+    return fail(Code::kCodegen, "this LLVM has no back end for " + triple + ": " + error);
+  llvm::TargetOptions options;
+  options.MCOptions.ABIName = std::string(target.abi_name);
+  options.FunctionSections = true; // so that the linker drops what no program uses
+  options.DataSections = true;
+  options.UniqueSectionNames = true;
+  static constexpr llvm::CodeGenOptLevel kLevels[] = {
+      llvm::CodeGenOptLevel::None, llvm::CodeGenOptLevel::Less, llvm::CodeGenOptLevel::Default,
+      llvm::CodeGenOptLevel::Aggressive};
+  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(
+      triple, ref(cpu), ref(target.buffer_features), options, llvm::Reloc::PIC_,
+      llvm::CodeModel::Small, kLevels[opt_level]));
+  if (machine == nullptr)
+    return fail(Code::kCodegen, "LLVM cannot make code for " + triple);
+  return machine;
+}
+
+void set_function_attributes(llvm::Function& function, const targets::Target& target,
+                             std::string_view cpu, RegisterUse use) {
+  function.addFnAttr("target-cpu", ref(cpu));
+  function.removeFnAttr("tune-cpu");
+  function.removeFnAttr("target-features");
+  if (const std::string_view features = features_of(target, use); !features.empty())
+    function.addFnAttr("target-features", ref(features));
+  function.removeFnAttr(llvm::Attribute::NoImplicitFloat);
+  if (use == RegisterUse::general_only)
+    function.addFnAttr(llvm::Attribute::NoImplicitFloat);
+  function.addFnAttr(llvm::Attribute::NoUnwind);
+  function.removeFnAttr(llvm::Attribute::UWTable);
+  function.removeFnAttr(llvm::Attribute::MustProgress);
+  function.removeFnAttr("frame-pointer");
+  function.removeFnAttr("stack-protector-buffer-size");
+  function.removeFnAttr(llvm::Attribute::StackProtectStrong);
+  function.removeFnAttr(llvm::Attribute::StackProtect);
+}
+
+} // namespace bpfaot::aotc

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// LLVM's view of a target: registration, TargetMachine, and the attributes that every function of
+// an image carries.
+#pragma once
+
+#include "support/result.h"
+#include "targets/target.h"
+
+#include <memory>
+#include <string>
+
+namespace llvm {
+class Function;
+class TargetMachine;
+} // namespace llvm
+
+namespace bpfaot::aotc {
+
+// Whether code may use vector registers. Attached programs run in the middle of somebody else's
+// function, and saving vector state would cost more than most programs do.
+enum class RegisterUse : uint8_t { general_only, all };
+
+// Registers the back ends; cheap to repeat.
+void initialise_llvm();
+std::string llvm_version();
+
+Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Target& target,
+                                                            std::string_view cpu, int opt_level);
+
+// CPU, features, nounwind, alignment. Replaces what the function had of these.
+void set_function_attributes(llvm::Function& function, const targets::Target& target,
+                             std::string_view cpu, RegisterUse use);
+
+} // namespace bpfaot::aotc
