@@ -44,6 +44,9 @@ complain_if no_download_in_cmake "$(grep -nE 'FetchContent|ExternalProject|file\
 complain_if no_source_is_found_by_pattern "$(grep -n 'file(GLOB' \
   $(grep -E '(CMakeLists\.txt|\.cmake)$' "$SCRATCH/files" | grep -v '^tests/'))"
 
+complain_if no_package_is_listed_twice "$(sed 's/#.*//; s/[[:space:]]*$//; /^$/d' scripts/packages.txt |
+  sort | uniq -d)"
+
 # Trailing blanks and tabs come back in every diff.
 complain_if no_trailing_blanks "$(text_files | grep -E '\.(cpp|h|c|def|sh|cmake|S)$|CMakeLists' |
   xargs grep -nE '[[:blank:]]+$')"
