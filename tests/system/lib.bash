@@ -22,7 +22,7 @@ finish() {
 }
 trap finish EXIT
 
-show() { local f; for f in "$@"; do [ ! -s "$f" ] || { echo "--- $(basename "$f")"; head -c 4000 "$f"; echo; }; done; }
+show() { local f; for f in "$@"; do [ ! -s "$f" ] || { echo "--- $(basename "$f")"; head -n 25 "$f" | cut -c1-300; }; done; }
 fail() { echo "FAIL: $*"; show "$tmp"/*.out "$tmp"/*.err "$tmp"/*.txt; exit 1; }
 skip() { echo "SKIP: $*"; exit 77; }
 need() { local c; for c in "$@"; do command -v "$c" >/dev/null || skip "$c is not installed"; done; }
