@@ -170,6 +170,8 @@ Status Image::read_tables() {
   TRY(read_table("maps", desc_.maps, &maps_));
   TRY(read_table("variables", desc_.variables, &variables_));
   TRY(read_table("types", desc_.types, &types_));
+  if (types_.empty())
+    types_.push_back({}); // index 0 means "unknown" and must be there
   TRY(read_table("members", desc_.members, &members_));
   TRY(read_table("enumerators", desc_.enumerators, &enumerators_));
   TRY(read_table("events", desc_.events, &events_));

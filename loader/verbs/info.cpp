@@ -3,6 +3,7 @@
 // bpf-aot info: everything that the descriptor of a probe says, for any machine.
 #include "loader/image.h"
 #include "loader/map_spec.h"
+#include "loader/variables.h"
 #include "loader/verb.h"
 #include "support/json.h"
 #include "targets/target.h"
