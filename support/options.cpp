@@ -117,7 +117,7 @@ private:
   ParsedArguments parsed_;
 };
 
-// "-o, --output=FILE". Names that start with a capital are spelled with one dash, as -MF is.
+// "-o, --output=FILE". Names that start with a capital or a sign are spelled with one dash, as -MF is.
 std::string spelling(const OptionRow& row) {
   std::string text = row.short_name != 0 ? "  -" + std::string(1, row.short_name) : "    ";
   if (row.long_name.empty()) {
@@ -125,7 +125,7 @@ std::string spelling(const OptionRow& row) {
       text += " " + std::string(row.arg_name);
     return text;
   }
-  const bool one_dash = row.long_name[0] >= 'A' && row.long_name[0] <= 'Z';
+  const bool one_dash = row.long_name[0] < 'a' || row.long_name[0] > 'z';
   text += row.short_name != 0 ? ", " : "  ";
   text += (one_dash ? "-" : "--") + std::string(row.long_name);
   if (row.arg == OptionArg::required)
