@@ -59,7 +59,7 @@ struct Range64 { // of scalars; for pointers: of the offset from the object's st
 
 struct RegFact {
   Kind kind = Kind::none;
-  bool maybe_null = false;
+  bool maybe_null = false; // pointer kinds: on some path the register is null, i.e. the number 0
   bpf::MapId map;       // map_handle, map_value
   bpf::FuncId func;     // stack: whose frame; function: which
   Range64 range;
@@ -70,7 +70,8 @@ struct RegFact {
 struct InsnFacts {
   bool reached = false;
   bool branch_taken = false, branch_not_taken = false; // Branch: which edges are feasible
-  std::array<RegFact, 11> before; // registers before the instruction
+  std::array<RegFact, 11> before; // registers before the instruction; dead ones have Kind::none
+  RegFact result; // after it: the register it defines (r0 for calls, also local ones that return)
 };
 
 struct ByteRange { // in a frame: offsets from r10, [begin, end), negative

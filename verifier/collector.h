@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Joins what the walk sees into Facts: per instruction the registers before it and its result,
+// per function the stack it uses, and what the program does to the outside.
+#pragma once
+
+#include "verifier/liveness.h"
+#include "verifier/state.h"
+#include "verifier/verifier.h"
+
+#include <set>
+#include <vector>
+
+namespace bpfaot::verifier {
+
+class Collector {
+public:
+  explicit Collector(const bpf::Program& program);
+
+  // Before an instruction is walked: its live registers.
+  void before(const State& state, uint16_t live_regs);
+  // After it: the register that holds its result.
+  void after(bpf::InsnIndex insn, const State& state, const RegState& result);
+  void branch(bpf::InsnIndex insn, bool taken, bool not_taken);
+  void stack_used(bpf::FuncId func, int64_t lowest_offset);
+  void unwritten(bpf::FuncId func, const StackBytes& bytes);
+  void helper(int32_t id) { helpers_.insert(id); }
+  void ctx_read(bpf::InsnIndex insn) { ctx_reads_.insert(insn); }
+  void ctx_escapes() { ctx_escapes_ = true; }
+  void output(bpf::InsnIndex insn, bpf::MapId map, uint64_t size_min, uint64_t size_max);
+
+  uint32_t stack_depth(bpf::FuncId func) const { return functions_[func.value].depth; }
+  Facts finish(uint64_t steps) const;
+
+private:
+  struct Joined {
+    bool seen = false;
+    bool value_seen = false; // `value` holds something
+    bool sized = false;      // `fact.object_size` holds something
+    RegFact fact;
+    Scalar value;
+  };
+  struct PerInsn {
+    bool reached = false, taken = false, not_taken = false;
+    std::vector<Joined> regs; // 11 and the result; empty until reached
+  };
+  struct PerFunction {
+    uint32_t depth = 0;
+    StackBytes unwritten;
+  };
+  void join(Joined& joined, const State& state, const RegState& reg) const;
+  uint32_t object_size(const RegState& reg) const;
+  static RegFact exported(const Joined& joined);
+
+  const bpf::Program& program_;
+  std::vector<PerInsn> insns_;
+  std::vector<PerFunction> functions_;
+  std::set<int32_t> helpers_;
+  std::set<bpf::InsnIndex> ctx_reads_;
+  std::vector<OutputFact> outputs_;
+  bool ctx_escapes_ = false;
+};
+
+} // namespace bpfaot::verifier

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+//
+// When to record a state and when to forget one. Both only decide how much work is saved: recording
+// less or forgetting earlier never changes a verdict except into "step limit". The thresholds were
+// chosen by the number of steps on real programs.
+#include "verifier/explored.h"
+
+namespace bpfaot::verifier {
+namespace {
+
+using namespace bpf;
+
+constexpr uint32_t kMinSteps = 8, kMinJumps = 2;            // between records on one path
+constexpr uint32_t kMinLoopSteps = 100, kMinLoopJumps = 20; // within a loop that is still open
+constexpr uint32_t kPatience = 3;                           // misses per hit before a node is dropped
+
+} // namespace
+
+Explored::Explored(const Program& program, const Liveness& liveness)
+    : liveness_(liveness), join_points_(program.insns.size()), nodes_(program.insns.size()) {
+  for (size_t i = 0; i < program.insns.size(); ++i) {
+    const ProgramInsn& at = program.insns[i];
+    if (at.target.valid() && at.target.value < join_points_.size())
+      join_points_[at.target.value] = true;
+    if (std::holds_alternative<CallLocal>(at.insn) && i + 1 < join_points_.size())
+      join_points_[i + 1] = true;
+  }
+  for (const Function& function : program.functions)
+    if (function.begin.value < join_points_.size())
+      join_points_[function.begin.value] = true;
+}
+
+void Explored::path_begins(const std::shared_ptr<Node>& node) {
+  if (node)
+    ++node->open_paths;
+}
+
+void Explored::path_ends(std::shared_ptr<Node> node) {
+  while (node && --node->open_paths == 0)
+    node = node->parent;
+}
+
+Visit Explored::visit(const State& state, std::shared_ptr<Node>& parent,
+                      std::vector<UnwrittenBytes>& unwritten) {
+  auto& here = nodes_[state.pc.value];
+  bool worth_recording = jumps_since_record_ >= kMinJumps && steps_since_record_ >= kMinSteps;
+  for (size_t i = 0; i < here.size();) {
+    Node& node = *here[i];
+    const bool covered = includes(node.state, state, liveness_, &unwritten);
+    if (node.open_paths != 0) {
+      if (covered && includes(state, node.state, liveness_, nullptr))
+        return Visit::endless;
+      if (steps_since_record_ < kMinLoopSteps && jumps_since_record_ < kMinLoopJumps)
+        worth_recording = false;
+    } else if (covered) {
+      ++node.hits;
+      return Visit::covered;
+    }
+    node.misses += worth_recording;
+    if (node.misses > node.hits * kPatience + kPatience && here.size() > 1) {
+      bytes_ -= node.state.bytes();
+      here[i] = std::move(here.back());
+      here.pop_back();
+      continue;
+    }
+    ++i;
+  }
+  unwritten.clear();
+  if (worth_recording)
+    record(state, parent);
+  return Visit::go_on;
+}
+
+void Explored::record(const State& state, std::shared_ptr<Node>& parent) {
+  auto node = std::make_shared<Node>();
+  node->state = state;
+  node->parent = parent;
+  node->open_paths = 1; // the current path, which was counted in the parent and still is
+  bytes_ += node->state.bytes();
+  nodes_[state.pc.value].push_back(node);
+  parent = std::move(node);
+  steps_since_record_ = jumps_since_record_ = 0;
+}
+
+} // namespace bpfaot::verifier

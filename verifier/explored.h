@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+//
+// States that were met at points where paths join, for pruning and for noticing endless loops.
+//
+// A node is open while a path that passed through it is still being walked. A new state is pruned
+// only if a closed node includes it: an open one proves nothing about termination. A new state
+// that equals an open node (each includes the other) has come back to where it was: the loop has
+// no bound that walking can find. Open nodes are always ancestors of the current path, because
+// pending branches are walked last in, first out.
+#pragma once
+
+#include "verifier/inclusion.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace bpfaot::verifier {
+
+struct Node {
+  State state;
+  std::shared_ptr<Node> parent;
+  uint32_t open_paths = 0;
+  uint32_t hits = 0, misses = 0;
+};
+
+enum class Visit : uint8_t { go_on, covered, endless };
+
+class Explored {
+public:
+  Explored(const bpf::Program& program, const Liveness& liveness);
+
+  bool is_join_point(bpf::InsnIndex insn) const { return join_points_[insn.value]; }
+  // At a join point. `parent` is the last node of the current path and moves to a new node when
+  // one is recorded. `unwritten` as for includes().
+  Visit visit(const State& state, std::shared_ptr<Node>& parent, std::vector<UnwrittenBytes>& unwritten);
+  void count_step(bool is_jump) {
+    ++steps_since_record_;
+    jumps_since_record_ += is_jump;
+  }
+  // A path that holds `node` as its last one begins or ends.
+  static void path_begins(const std::shared_ptr<Node>& node);
+  void path_ends(std::shared_ptr<Node> node);
+  uint64_t bytes() const { return bytes_; }
+
+private:
+  void record(const State& state, std::shared_ptr<Node>& parent);
+
+  const Liveness& liveness_;
+  std::vector<bool> join_points_;
+  std::vector<std::vector<std::shared_ptr<Node>>> nodes_; // by instruction
+  uint64_t bytes_ = 0;
+  uint32_t steps_since_record_ = 0, jumps_since_record_ = 0;
+};
+
+} // namespace bpfaot::verifier

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// One abstract machine state: frames of registers and bytes of stack, and the references that are
+// held. Values only; nothing here knows instructions.
+//
+// Identities (RegState::id, ::ref) are drawn from a counter that never repeats during a walk, so a
+// stale one can never match by accident. They are compared across states only through a mapping
+// (verifier/inclusion.h).
+#pragma once
+
+#include "bpf/insn.h"
+#include "verifier/scalar.h"
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <vector>
+
+namespace bpfaot::verifier {
+
+inline constexpr int32_t kStackBytes = 512;   // per frame, and for all frames of a call chain
+inline constexpr size_t kMaxFrames = 8;
+inline constexpr uint32_t kSlotBytes = 8;
+
+enum class Type : uint8_t { none, scalar, ctx, map_handle, map_value, stack, memory, function };
+
+struct RegState {
+  Type type = Type::none;
+  bool maybe_null = false;
+  bool released = false; // scalar that was a pointer to a released record; for messages only
+  uint32_t id = 0;       // maybe_null: the null check it shares; scalar: its equality group; 0 = none
+  uint32_t ref = 0;      // memory: the reference that must be released
+  uint32_t object = 0;   // map_handle, map_value, memory: MapId; stack: frame number; function: FuncId
+  uint32_t size = 0;     // memory: bytes
+  // Members of an equality group differ by constants: value - delta is the same number (modulo
+  // 2^64) in all of them.
+  uint64_t delta = 0;
+  Scalar value; // scalar: the number; pointers: offset from the object's start (stack: from r10)
+
+  bool operator==(const RegState&) const = default;
+  bool is_scalar() const { return type == Type::scalar; }
+  bool is_pointer() const { return type != Type::scalar && type != Type::none; }
+  bool is_zero() const { return is_scalar() && value.is_constant() && value.umin == 0; }
+  // Certainly not the number 0: offsets stay far from wrapping around.
+  bool certainly_not_null() const;
+
+  static RegState scalar(const Scalar& value) {
+    RegState r;
+    r.type = Type::scalar;
+    r.value = value;
+    return r;
+  }
+  static RegState constant(uint64_t x) { return scalar(Scalar::constant(x)); }
+  static RegState pointer(Type type, uint32_t object) {
+    RegState r;
+    r.type = type;
+    r.object = object;
+    r.value = Scalar::constant(0);
+    return r;
+  }
+};
+
+enum class ByteKind : uint8_t { unwritten, misc, zero, spill };
+
+// Eight bytes of stack. The first n bytes of kind spill (n = 1, 2, 4 or 8) hold `spilled`, whose
+// value fits in them; a pointer always fills all eight.
+struct StackSlot {
+  std::array<ByteKind, kSlotBytes> kinds{};
+  RegState spilled;
+
+  bool operator==(const StackSlot&) const = default;
+  uint32_t spill_bytes() const;
+  bool has_spill() const { return kinds[0] == ByteKind::spill; }
+  // Forgets the spilled value, keeping that its bytes were written.
+  void drop_spill();
+};
+
+// Bit b stands for the byte at r10 - 1 - b.
+using StackBytes = std::bitset<kStackBytes>;
+
+struct Frame {
+  std::array<RegState, 11> regs;
+  std::vector<StackSlot> stack; // [i] covers r10 - 8 * (i + 1) up to r10 - 8 * i
+  bpf::FuncId func;
+  bpf::InsnIndex call_site; // in the caller's function; invalid in the first frame
+
+  bool operator==(const Frame&) const = default;
+  StackSlot& slot_at(int32_t offset); // offset < 0; grows the stack
+  const StackSlot* find_slot(int32_t offset) const;
+  ByteKind byte_at(int32_t offset) const;
+};
+
+struct Reference {
+  uint32_t id = 0;
+  bpf::InsnIndex acquired_at;
+  bool operator==(const Reference&) const = default;
+};
+
+struct State {
+  std::vector<Frame> frames;
+  std::vector<Reference> refs;
+  bpf::InsnIndex pc;
+
+  Frame& top() { return frames.back(); }
+  const Frame& top() const { return frames.back(); }
+  RegState& reg(bpf::Reg r) { return frames.back().regs[r.number]; }
+  const RegState& reg(bpf::Reg r) const { return frames.back().regs[r.number]; }
+  size_t bytes() const; // of memory held, roughly
+
+  // Calls fn(RegState&) for every register and spilled value of every frame.
+  template <class Fn> void for_each_value(Fn&& fn) {
+    for (Frame& frame : frames) {
+      for (RegState& r : frame.regs)
+        fn(r);
+      for (StackSlot& slot : frame.stack)
+        if (slot.has_spill())
+          fn(slot.spilled);
+    }
+  }
+};
+
+// Bytes from r10 - 1 down; index into StackBytes.
+constexpr uint32_t stack_bit(int32_t offset) { return static_cast<uint32_t>(-1 - offset); }
+
+} // namespace bpfaot::verifier

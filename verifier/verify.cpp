@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// The gate itself: the only place where a VerifiedProgram is made.
+#include "verifier/verifier.h"
+
+#include "bpf/object.h"
+#include "verifier/walker.h"
+
+namespace bpfaot::verifier {
+namespace {
+
+// The walk relies on these; link_program() guarantees them, and a gate does not trust.
+Status check_form(const bpf::Program& program) {
+  const auto broken = [](const char* what) { return fail(Code::kInternal, std::string("malformed program: ") + what); };
+  if (program.object == nullptr)
+    return broken("no object");
+  if (program.functions.empty() || program.insns.empty())
+    return broken("no instructions");
+  for (const bpf::Function& function : program.functions) {
+    if (function.begin >= function.end || function.end.value > program.insns.size())
+      return broken("function bounds");
+    for (uint32_t i = function.begin.value; i < function.end.value; ++i) {
+      const bpf::ProgramInsn& at = program.insns[i];
+      const bool jumps = std::holds_alternative<bpf::Jump>(at.insn) ||
+                         std::holds_alternative<bpf::Branch>(at.insn) ||
+                         std::holds_alternative<bpf::MayGoto>(at.insn);
+      if (jumps && (at.target < function.begin || at.target >= function.end))
+        return broken("jump out of its function");
+      if (std::holds_alternative<bpf::CallLocal>(at.insn) && at.callee.value >= program.functions.size())
+        return broken("call of no function");
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+class Gate {
+public:
+  static VerifiedProgram open(std::shared_ptr<const bpf::Program> program, Facts facts) {
+    return {std::move(program), std::make_shared<const Facts>(std::move(facts))};
+  }
+};
+
+Result<VerifiedProgram> verify(std::shared_ptr<const bpf::Program> program, const Options& options) {
+  TRY(check_form(*program));
+  for (const bool all_stack : {false, true}) {
+    const Liveness liveness(*program, all_stack);
+    Walker walker(*program, options, liveness);
+    const Status status = walker.run();
+    if (walker.liveness_was_wrong() && !all_stack)
+      continue;
+    if (!status)
+      return Failure(status.error());
+    return Gate::open(std::move(program), walker.facts());
+  }
+  return fail(Code::kInternal, "the walk with all stack bytes live found one dead");
+}
+
+} // namespace bpfaot::verifier

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+//
+// Helper calls: arguments by their classes in bpf/helpers.def, the result by its class, references.
+#include "bpf/object.h"
+#include "verifier/printk_format.h"
+#include "verifier/walker.h"
+
+#include <algorithm>
+
+namespace bpfaot::verifier {
+namespace {
+
+using namespace bpf;
+
+constexpr uint64_t kMaxSize = 1u << 29;    // of a buffer, as in the kernel
+constexpr int64_t kMaxErrno = 4095;
+constexpr uint64_t kMaxRecord = INT32_MAX; // beyond it no ring can hold it
+
+// Copies a string and leaves what follows the terminator as it was.
+bool leaves_tail(int32_t helper) { return helper == 45 || helper == 114 || helper == 115; }
+bool is_printk(int32_t helper) { return helper == 6 || helper == 177; }
+
+Reg argument_register(unsigned index) { return Reg{static_cast<uint8_t>(index + 1)}; }
+
+} // namespace
+
+Status Walker::on(const CallHelper& insn) {
+  CallContext call;
+  call.info = find_helper(insn.id);
+  if (call.info == nullptr)
+    return error(Code::kHelperUnknown, helper_name(insn.id) + " is not supported", "helper " + std::to_string(insn.id),
+                 "a helper of the list in docs/supported.md");
+  facts_.helper(insn.id);
+  if ((call.info->flags & kHelperCtx) != 0)
+    facts_.ctx_escapes();
+  for (unsigned i = 0; i < call.info->arg_count(); ++i)
+    TRY(check_argument(call, i));
+  if (is_printk(insn.id))
+    TRY(check_format(call));
+  note_outputs(call);
+  if (call.released_ref != 0)
+    release(call.released_ref);
+  for (uint8_t r = 0; r <= 5; ++r)
+    assign(Reg{r}, {});
+  set_result(call);
+  return {};
+}
+
+Status Walker::check_argument(CallContext& call, unsigned index) {
+  const Reg r = argument_register(index);
+  TRY(require_written(r));
+  const RegState& arg = state_.reg(r);
+  const auto wrong = [&](const char* needed) -> Status {
+    return error(Code::kHelperArg, "wrong argument " + std::to_string(index + 1) + " of bpf_" + std::string(call.info->name),
+                 name(r) + " is " + describe(arg), needed);
+  };
+  switch (call.info->args[index]) {
+  case HelperArg::none: return {};
+  case HelperArg::anything:
+    forget_number(arg);
+    if (arg.type == Type::stack) // the helper may follow the address upwards through this frame
+      touch_stack_read(arg, 0, kStackBytes);
+    return {};
+  case HelperArg::scalar: return arg.is_scalar() ? Status{} : wrong("a number");
+  case HelperArg::ctx:
+    if (arg.type != Type::ctx)
+      return wrong("the context");
+    return arg.value == Scalar::constant(0) ? Status{} : wrong("the context as it was passed, without an offset");
+  case HelperArg::map: return check_map_argument(call, r);
+  case HelperArg::key: return check_key_or_value(call, r, true);
+  case HelperArg::value: return check_key_or_value(call, r, false);
+  case HelperArg::mem_in:
+  case HelperArg::mem_in_or_null:
+  case HelperArg::mem_out: return check_buffer(call, index);
+  case HelperArg::size:
+  case HelperArg::size_or_zero: return {}; // with its buffer
+  case HelperArg::const_size:
+    if (!arg.is_scalar() || !arg.value.is_constant())
+      return wrong("a known constant");
+    if (arg.value.umin > kMaxRecord)
+      return wrong("a size below 2^31");
+    call.memory_size = arg.value.umin;
+    return {};
+  case HelperArg::record: return check_record(call, r);
+  }
+  return error(Code::kInternal, "a helper argument of an unknown class");
+}
+
+Status Walker::check_map_argument(CallContext& call, Reg r) {
+  const RegState& arg = state_.reg(r);
+  const std::string helper = "bpf_" + std::string(call.info->name);
+  if (arg.type != Type::map_handle)
+    return error(Code::kHelperArg, helper + " needs a map", name(r) + " is " + describe(arg), "a map");
+  call.map = &map(arg.object);
+  call.map_id = MapId(arg.object);
+  const MapTypeInfo* type = find_map_type(call.map->type);
+  if (type == nullptr)
+    return error(Code::kUnsupportedMapType, "map " + call.map->name + ": type " + map_type_name(call.map->type) + " is not supported");
+  if ((type->map_class & call.info->maps) == 0)
+    return error(Code::kHelperArg, helper + " does not work on this type of map",
+                 call.map->name + " is of type " + std::string(type->name), "a map of a type that the helper serves");
+  return {};
+}
+
+Status Walker::check_key_or_value(CallContext& call, Reg r, bool key) {
+  if (call.map == nullptr)
+    return error(Code::kInternal, "a key before its map");
+  const uint32_t size = key ? call.map->key_size : call.map->value_size;
+  if (size == 0)
+    return error(Code::kUnsupportedMapSize, "map " + call.map->name + " leaves its " + (key ? "key" : "value") + " size open",
+                 "size 0", "a size in the object");
+  TRY(check_helper_memory(r, {size, size, true}, Access::read));
+  const bool is_array = call.map->type == MapType::array || call.map->type == MapType::percpu_array;
+  if (key && is_array && size == 4)
+    if (const std::optional<Scalar> index = constant_on_stack(state_.reg(r), size))
+      call.key_is_in_range = index->umax < call.map->max_entries;
+  return {};
+}
+
+Result<Walker::Extent> Walker::check_size(const CallContext& call, Reg r, bool zero_is_fine) {
+  TRY(require_written(r));
+  const RegState& size = state_.reg(r);
+  const std::string what = "size in " + name(r) + " of bpf_" + std::string(call.info->name);
+  const std::string found = name(r) + " is " + describe(size);
+  if (!size.is_scalar())
+    return error(Code::kHelperArg, what + " is not a number", found, "a number");
+  if (size.value.smin < 0)
+    return error(Code::kHelperSize, what + " may be negative", found, "a number in [0, 2^29)");
+  if (size.value.umax >= kMaxSize)
+    return error(Code::kHelperSize, what + " has no upper bound", found, "a number in [0, 2^29)");
+  if (size.value.umin == 0 && !zero_is_fine)
+    return error(Code::kHelperSize, what + " may be zero", found, "a number above zero");
+  return Extent{size.value.umin, size.value.umax, true};
+}
+
+Status Walker::check_buffer(CallContext& call, unsigned index) {
+  const Reg r = argument_register(index), size_reg = argument_register(index + 1);
+  const HelperArg kind = call.info->args[index];
+  const bool zero_is_fine = index + 1 < 5 && call.info->args[index + 1] == HelperArg::size_or_zero;
+  Extent extent = TRY(check_size(call, size_reg, zero_is_fine));
+  call.buffer_max = extent.max;
+  if (kind == HelperArg::mem_in_or_null && state_.reg(r).is_zero()) {
+    if (extent.max == 0)
+      return {};
+    return error(Code::kNullDeref, "a null buffer with a size that may not be zero",
+                 name(size_reg) + " is " + describe(state_.reg(size_reg)), "the number 0");
+  }
+  extent.filled = !leaves_tail(call.info->id);
+  return check_helper_memory(r, extent, kind == HelperArg::mem_out ? Access::write : Access::read);
+}
+
+Status Walker::check_helper_memory(Reg r, const Extent& extent, Access access) {
+  const RegState arg = state_.reg(r);
+  const std::string found = name(r) + " is " + describe(arg);
+  if (arg.is_scalar() && arg.released)
+    return error(Code::kRefReleased, name(r) + " points to a record that is no longer ours", found,
+                 "no use of the record after it was submitted or discarded");
+  if (arg.is_pointer() && arg.maybe_null)
+    return error(Code::kNullDeref, name(r) + " may be null here", found, "a comparison with null before the call");
+  switch (arg.type) {
+  case Type::stack:
+    TRY(check_stack(r, 0, extent.max, false));
+    if (access == Access::read)
+      touch_stack_read(arg, 0, extent.max);
+    else
+      overwrite_stack(arg, 0, extent);
+    return {};
+  case Type::map_value: return check_map_value(r, 0, extent.max, access);
+  case Type::memory: return check_object(r, 0, extent.max, access);
+  default: break;
+  }
+  return error(Code::kHelperArg, name(r) + " is not memory that a helper can use", found,
+               "the stack, a map value or a record");
+}
+
+Status Walker::check_record(CallContext& call, Reg r) {
+  const RegState& arg = state_.reg(r);
+  const std::string found = name(r) + " is " + describe(arg);
+  if (arg.is_scalar() && arg.released)
+    return error(Code::kRefReleased, "the record was already submitted or discarded", found, "a record that is held");
+  if (arg.type != Type::memory || arg.ref == 0)
+    return error(Code::kHelperArg, "not a reserved record", found, "what bpf_ringbuf_reserve returned");
+  if (arg.maybe_null)
+    return error(Code::kNullDeref, "the record may be null", found, "a comparison with null before it");
+  if (!(arg.value == Scalar::constant(0)))
+    return error(Code::kHelperArg, "the pointer to the record was moved", found, "the start of the record");
+  call.released_ref = arg.ref;
+  call.record = arg;
+  return {};
+}
+
+void Walker::release(uint32_t ref) {
+  std::erase_if(state_.refs, [ref](const Reference& r) { return r.id == ref; });
+  state_.for_each_value([ref](RegState& copy) {
+    if (copy.ref != ref)
+      return;
+    copy = RegState::scalar({});
+    copy.released = true;
+  });
+}
+
+void Walker::note_outputs(const CallContext& call) {
+  const InsnIndex here = state_.pc;
+  if (call.info->id == 132) {
+    facts_.output(here, MapId(call.record.object), call.record.size, call.record.size);
+    return;
+  }
+  if (call.info->id != 25 && call.info->id != 130)
+    return;
+  const RegState& size = state_.reg(call.info->id == 25 ? Reg{5} : Reg{3});
+  facts_.output(here, call.map_id, size.value.umin, size.value.umax);
+}
+
+void Walker::set_result(const CallContext& call) {
+  RegState result;
+  switch (call.info->ret) {
+  case HelperRet::nothing: break;
+  case HelperRet::integer:
+    result = RegState::scalar(leaves_tail(call.info->id)
+                                  ? Scalar::signed_range(-kMaxErrno, static_cast<int64_t>(call.buffer_max))
+                                  : Scalar{});
+    break;
+  case HelperRet::map_value_or_null:
+    result = RegState::pointer(Type::map_value, call.map_id.value);
+    result.maybe_null = !call.key_is_in_range;
+    result.id = result.maybe_null ? new_id() : 0;
+    break;
+  case HelperRet::memory_or_null:
+    result = RegState::pointer(Type::memory, call.map_id.value);
+    result.size = static_cast<uint32_t>(call.memory_size);
+    result.maybe_null = true;
+    result.id = new_id();
+    if ((call.info->flags & kHelperAcquire) != 0) {
+      result.ref = new_id();
+      state_.refs.push_back({result.ref, state_.pc});
+    }
+    break;
+  }
+  assign(Reg{0}, std::move(result));
+}
+
+// A format that is constant can be checked now instead of failing at run time.
+Status Walker::check_format(const CallContext& call) {
+  const RegState& format = state_.reg(Reg{1});
+  const RegState& size = state_.reg(Reg{2});
+  if (format.type != Type::map_value || !format.value.is_constant() || !size.value.is_constant())
+    return {};
+  const MapDef& def = map(format.object);
+  const uint64_t begin = format.value.umin, length = size.value.umin;
+  if (def.section != MapSection::rodata || begin > def.initial.size() || length > def.initial.size() - begin)
+    return {};
+  const std::string_view text(reinterpret_cast<const char*>(def.initial.data()) + begin, length);
+  PrintkLimits limits;
+  if (call.info->id == 6) {
+    limits.most_arguments = 3;
+  } else {
+    const RegState& data_size = state_.reg(Reg{4});
+    if (!data_size.value.is_constant())
+      return {};
+    limits.most_arguments = static_cast<uint32_t>(data_size.value.umin / 8);
+  }
+  if (const std::optional<std::string> problem = check_printk_format(text, limits))
+    return error(Code::kPrintkFormat, *problem, "the format \"" + printable(text) + "\"",
+                 "conversions that the helper knows, with an argument for each");
+  return {};
+}
+
+} // namespace bpfaot::verifier
