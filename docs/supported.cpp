@@ -4,6 +4,7 @@
 // compared by a test; `cmake --build build --target supported_md` writes the page anew.
 #include "bpf/helpers.h"
 #include "bpf/maps.h"
+#include "bpf/section.h"
 #include "bpfaot/abi.h"
 
 #include <cstdio>
@@ -53,12 +54,55 @@ void print_maps() {
   std::printf("\nGlobal variables (`.data`, `.bss`, `.rodata`) are maps too; `--set` writes `.rodata`.\n");
 }
 
+struct SectionRow {
+  const char* prefix;
+  bpf::ProgramKind kind;
+};
+
+constexpr SectionRow kSections[] = {
+#define BPFAOT_SECTION(prefix, kind, rest, flags) {prefix, bpf::ProgramKind::kind},
+#include "bpf/sections.def"
+#undef BPFAOT_SECTION
+};
+
+// The prefixes of one kind in one cell.
+void print_sections(bpf::ProgramKind kind, const char* context, const char* how) {
+  std::string prefixes;
+  for (const SectionRow& row : kSections)
+    if (row.kind == kind)
+      prefixes += (prefixes.empty() ? "`" : ", `") + std::string(row.prefix) + "`";
+  std::printf("| %s | %s | %s |\n", prefixes.c_str(), context, how);
+}
+
+void print_kinds() {
+  using bpf::ProgramKind;
+  std::printf("## Programs\n\n| section names | context | how they run |\n|---|---|---|\n");
+  print_sections(ProgramKind::probe, "`struct pt_regs`", "attached to code of a process, `test-run`");
+  print_sections(ProgramKind::syscall, "a buffer", "`test-run`");
+  print_sections(ProgramKind::raw_tracepoint, "an array of 64-bit values", "`test-run`");
+  print_sections(ProgramKind::socket_filter, "packet", "`test-run`");
+  print_sections(ProgramKind::xdp, "packet", "`test-run`");
+  print_sections(ProgramKind::tc, "packet", "`test-run`");
+  std::printf("\nA section name says what a program may read, not where it must go: any program of the "
+              "first row can be\nattached anywhere with `--attach`. Other kinds are left out with a "
+              "warning that names them:\n\n");
+  std::string others;
+  for (const SectionRow& row : kSections)
+    switch (row.kind) {
+    case ProgramKind::probe: case ProgramKind::syscall: case ProgramKind::raw_tracepoint:
+    case ProgramKind::socket_filter: case ProgramKind::xdp: case ProgramKind::tc: break;
+    default: others += (others.empty() ? "`" : ", `") + std::string(row.prefix) + "`";
+    }
+  std::printf("%s.\n\n", others.c_str());
+}
+
 } // namespace
 
 int main() {
   std::printf("<!-- SPDX-License-Identifier: MIT -->\n"
-              "<!-- Generated from bpf/helpers.def and bpf/maps.def: build the target supported_md. -->\n"
+              "<!-- Generated from bpf/sections.def, helpers.def and maps.def: build the target supported_md. -->\n"
               "# What is supported\n\n");
+  print_kinds();
   print_helpers();
   print_maps();
   return 0;
