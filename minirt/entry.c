@@ -44,7 +44,7 @@
  */
 #include "minirt/rt.h"
 
-enum { kProbes = 64, kTidBlock = 64, kTidBlocks = 9 };
+enum { kProbes = 64, kTidBlock = 64, kTidBlocks = 9, kTidSearches = 32 };
 
 static uint64_t thread_key(void) {
   uint64_t pointer = rt_thread_pointer(__bpfaot_rt.thread_method);
@@ -88,60 +88,75 @@ static bool read_own_memory(uint32_t tgid, void *to, uint64_t from, uint64_t siz
 }
 
 /* Looks for the thread's id in its control block, which begins at the thread pointer on x86_64 and
- * ends there on the others; the nearest match first, since a stack with stale ids may lie behind it.
- * Runs once per new thread until the place is proven. */
-static RT_COLD void learn_tid_word(struct bpfaot_process *process, uint64_t key, uint32_t tid,
-                                   uint32_t tgid) {
-  if (tid == tgid || rt_load(&process->tid_proofs) >= 2)
-    return;
-  int64_t known = rt_load(&process->tid_off);
-  uint32_t value = 0;
-  if (known) {
-    if (read_own_memory(tgid, &value, key + (uint64_t)known, 4) && value == tid) {
-      rt_add(&process->tid_proofs, 1);
-      return;
-    }
-    rt_store(&process->tid_proofs, 0);
-  }
+ * ends there on the others; the nearest match first, since a stack with stale ids may lie behind it. */
+static void search_tid_word(struct bpfaot_process *process, uint64_t key, uint32_t tid,
+                            uint32_t tgid) {
   uint32_t words[kTidBlock];
   for (uint32_t block = 0; block < kTidBlocks; block++) {
     uint64_t from = RT_TCB_ABOVE ? key + block * sizeof words : key - (block + 1) * sizeof words;
     if (!read_own_memory(tgid, words, from, sizeof words))
-      return;
+      break;
     for (uint32_t i = 0; i < kTidBlock; i++) {
       uint32_t at = RT_TCB_ABOVE ? i : kTidBlock - 1 - i;
       if (words[at] != tid)
         continue;
       rt_store(&process->tid_off, (int64_t)(from + 4 * at - key));
+      rt_store(&process->tid_witness, tid);
       rt_store(&process->tid_proofs, 1);
       return;
     }
   }
+  rt_add(&process->tid_searches, 1);
+}
+
+/* One step towards knowing the place: a first thread finds it, a second one confirms or discards it. */
+static RT_COLD void learn_tid_word(struct bpfaot_process *process, uint64_t key, uint32_t tid,
+                                   uint32_t tgid) {
+  if (tid == tgid || rt_load(&process->tid_proofs) >= 2 ||
+      rt_load(&process->tid_searches) >= kTidSearches)
+    return;
+  if (!rt_load(&process->tid_proofs)) {
+    search_tid_word(process, key, tid, tgid);
+    return;
+  }
+  if (rt_load(&process->tid_witness) == tid)
+    return;
+  uint32_t value = 0;
+  bool right = read_own_memory(tgid, &value, key + (uint64_t)rt_load(&process->tid_off), 4) &&
+               value == tid;
+  if (!right)
+    rt_add(&process->tid_searches, 1);
+  rt_store(&process->tid_proofs, right ? 2 : 0);
+}
+
+/* The fork page's word, given a value if this is the first look since a fork. */
+static uint64_t current_generation(struct bpfaot_process *process) {
+  uint64_t *page = (uint64_t *)__bpfaot_rt.fork_page;
+  if (!page)
+    return 0;
+  uint64_t generation = rt_load(page);
+  if (generation)
+    return generation;
+  uint64_t fresh = process ? rt_add(&process->generation, 1) + 1 : 1;
+  return rt_cas64(page, 0, fresh) ? fresh : rt_load(page);
 }
 
 /* Fills in ids and clears what another life of this slot left behind. */
 static RT_COLD void refresh(struct bpfaot_thread *thread, uint64_t key) {
   struct bpfaot_process *process = (struct bpfaot_process *)__bpfaot_rt.process;
-  uint64_t *fork_page = (uint64_t *)__bpfaot_rt.fork_page;
-  uint64_t generation = 0;
-  if (fork_page) {
-    generation = rt_load(fork_page);
-    if (!generation) {
-      uint64_t fresh = process ? rt_add(&process->generation, 1) + 2 : 2;
-      generation = rt_cas64(fork_page, 0, fresh) ? fresh : rt_load(fork_page);
-    }
-  }
+  uint64_t generation = current_generation(process);
   uint32_t tid = rt_gettid();
-  uint32_t tgid = (uint32_t)rt_syscall6(RT_NR_getpid, 0, 0, 0, 0, 0, 0);
+  if (!thread->tgid || thread->generation != generation) {
+    rt_store(&thread->tgid, (uint32_t)rt_syscall6(RT_NR_getpid, 0, 0, 0, 0, 0, 0));
+    if (process)
+      rt_store(&process->tgid, (uint64_t)thread->tgid);
+  }
   if (thread->tid != tid || thread->generation != generation)
     rt_store(&thread->guard, 0u);
   rt_store(&thread->tid, tid);
-  rt_store(&thread->tgid, tgid);
   rt_store(&thread->generation, generation);
-  if (process) {
-    rt_store(&process->tgid, (uint64_t)tgid);
-    learn_tid_word(process, key, tid, tgid);
-  }
+  if (process)
+    learn_tid_word(process, key, tid, thread->tgid);
 }
 
 /* A slot for a thread that has none: a free one, else one whose thread is gone and has nothing

@@ -295,7 +295,9 @@ struct bpfaot_process {
   uint64_t random;       /* state of get_prandom_u32; the loader puts entropy here */
   int64_t tid_off;       /* where libc keeps the tid, from the thread pointer; see minirt/entry.c */
   uint64_t tid_proofs;   /* threads on which tid_off was found right; from 2 on it is used */
-  uint64_t reserved[8];
+  uint32_t tid_witness;  /* the first of them */
+  uint32_t tid_searches; /* in vain; bounded */
+  uint64_t reserved[7];
 };
 
 /* Per-thread state, found by thread pointer: open addressing, linear probing, hash =
