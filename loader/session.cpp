@@ -226,6 +226,7 @@ Status Session::init_data(const Image& image, const SessionOptions& options) {
   bpfaot_session& session = shared();
   std::memcpy(session.magic, kSessionMagic, sizeof session.magic);
   session.size = static_cast<uint32_t>(sizeof session + cpus() * sizeof(bpfaot_cpu_slot));
+  session.cpu_count = cpus();
   session.loader_pid = static_cast<uint32_t>(getpid());
   std::vector<uint8_t*> values(image.maps().size());
   for (uint32_t i = 0; i < image.maps().size(); ++i) {
