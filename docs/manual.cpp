@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+//
+// Writes the manual page or the bash completion of a tool from its table of options, so that neither
+// can miss one: print_manual man|bash bpf-aotc|bpf-aot.
+#include "loader/verb.h"
+#include "support/options.h"
+
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace bpfaot;
+
+#if __has_include("aotc/options.def")
+constexpr OptionRow kCompilerOptions[] = {
+#define BPFAOT_OPTION(id, short_name, long_name, arg, arg_name, help, group)                       \
+  {0, short_name, long_name, OptionArg::arg, arg_name, help, group},
+#include "aotc/options.def"
+#undef BPFAOT_OPTION
+};
+#else
+constexpr std::span<const OptionRow> kCompilerOptions;
+#endif
+
+struct VerbRow {
+  uint32_t mask;
+  std::string_view name, synopsis, summary;
+};
+
+constexpr VerbRow kVerbs[] = {
+#define BPFAOT_VERB(mask, name, function, synopsis, summary) {loader::mask, name, synopsis, summary},
+#include "loader/verbs.def"
+#undef BPFAOT_VERB
+};
+
+struct LoaderOption {
+  OptionRow row;
+  uint32_t verbs;
+};
+
+// What the verbs column of loader/options.def is written in.
+constexpr auto kInfo = loader::kInfo, kRun = loader::kRun, kAttach = loader::kAttach,
+               kDetach = loader::kDetach, kList = loader::kList, kMap = loader::kMap,
+               kTestRun = loader::kTestRun, kAll = loader::kAll;
+
+constexpr LoaderOption kLoaderOptions[] = {
+#define BPFAOT_OPTION(id, short_name, long_name, arg, arg_name, verbs, help)                       \
+  {{0, short_name, long_name, OptionArg::arg, arg_name, help, "Options"}, verbs},
+#include "loader/options.def"
+#undef BPFAOT_OPTION
+};
+
+struct Section {
+  std::string_view title;
+  std::vector<std::string> paragraphs;
+};
+
+struct Option {
+  OptionRow row;
+  std::string help;
+};
+
+struct Manual {
+  std::string_view tool, summary;
+  std::vector<std::string> synopsis;
+  std::vector<Section> before; // the options
+  std::vector<Option> options;
+  std::vector<Section> after;
+  std::vector<std::string_view> words; // first words: verbs
+  std::string_view files;              // pattern of files to complete
+};
+
+std::vector<Option> compiler_options() {
+  std::vector<Option> options;
+  for (const OptionRow& row : kCompilerOptions)
+    options.push_back({row, std::string(row.help)});
+  return options;
+}
+
+// Each option with the verbs that take it, unless all do.
+std::vector<Option> loader_options() {
+  std::vector<Option> options;
+  for (const LoaderOption& option : kLoaderOptions) {
+    std::string verbs;
+    for (const VerbRow& verb : kVerbs)
+      if (option.verbs & verb.mask)
+        verbs += (verbs.empty() ? "" : ", ") + std::string(verb.name);
+    if (verbs.empty())
+      continue;
+    std::string help(option.row.help);
+    if (option.verbs != kAll)
+      help += " (" + verbs + ")";
+    options.push_back({option.row, help});
+  }
+  return options;
+}
+
+Manual compiler_manual() {
+  return {
+      "bpf-aotc",
+      "compile BPF programs to native shared objects",
+      {"[OPTION]... FILE.bpf.o [-t ARCH]... [-o OUT.so]", "--verify-only [--json] FILE.bpf.o"},
+      {{"DESCRIPTION",
+        {"Reads an object that clang compiled for the bpf target, verifies every program in it, and "
+         "compiles the programs to a shared object for one machine or several. The shared object needs "
+         "no library; bpf-aot(1) puts it into a process.",
+         "A program that the verifier does not accept is never compiled. The message names the source "
+         "line, the instruction, the value found and the value needed, and a stable code in brackets. "
+         "Programs of kinds that cannot run in a process are left out with a warning."}}},
+      compiler_options(),
+      {{"EXIT STATUS",
+        {"0: done. 1: an input is rejected, not supported, or cannot be read. 2: the command line is "
+         "wrong. 70: an internal error; please report it."}},
+       {"EXAMPLES",
+        {"bpf-aotc probe.bpf.o -o probe.so", "bpf-aotc probe.bpf.o -t x86_64 -t aarch64 -o 'probe-%a.so'",
+         "bpf-aotc --verify-only --json probe.bpf.o"}},
+       {"SEE ALSO", {"bpf-aot(1), clang(1)"}}},
+      {},
+      "*.o"};
+}
+
+Manual loader_manual() {
+  Section verbs{"VERBS", {}};
+  Manual manual{"bpf-aot", "run compiled BPF programs in processes", {}, {}, loader_options(), {}, {}, "*.so"};
+  for (const VerbRow& verb : kVerbs) {
+    const std::string usage = std::string(verb.name) + " " + std::string(verb.synopsis);
+    manual.synopsis.push_back(usage);
+    manual.words.push_back(verb.name);
+    verbs.paragraphs.push_back(usage + ": " + std::string(verb.summary) + ".");
+  }
+  manual.before = {
+      {"DESCRIPTION",
+       {"Puts the programs of a shared object that bpf-aotc(1) made into a process, and prints what they "
+        "observe: events as they come, maps and histograms at the end. The kernel needs no BPF, and the "
+        "machine needs nothing but this tool."}},
+      std::move(verbs)};
+  manual.after = {
+      {"EXIT STATUS",
+       {"run: that of the command, 126 or 127 when it cannot be started. Otherwise 0: done. 1: the probe, "
+        "the process or the machine does not allow it. 2: the command line is wrong. 70: an internal "
+        "error; please report it."}},
+      {"EXAMPLES",
+       {"bpf-aot run probe.so -- ./app --its-own-options",
+        "bpf-aot run --attach on_entry=uprobe:./app:handle_request --json -o events.json probe.so -- ./app",
+        "bpf-aot attach probe.so -p 4711", "bpf-aot list", "bpf-aot detach 3"}},
+      {"SEE ALSO", {"bpf-aotc(1)"}}};
+  return manual;
+}
+
+// Text for roff: a dash is a dash, and no line starts with a control character.
+std::string roff(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '-')
+      out += "\\-";
+    else if (c == '\\')
+      out += "\\e";
+    else
+      out += c;
+  }
+  if (out.starts_with(".") || out.starts_with("'"))
+    out.insert(0, "\\&");
+  return out;
+}
+
+std::string spelling(const OptionRow& row) {
+  std::string text;
+  const std::string argument(row.arg_name);
+  if (row.short_name != 0) {
+    text = "\\fB\\-" + std::string(1, row.short_name) + "\\fR";
+    if (row.arg == OptionArg::required)
+      text += " \\fI" + roff(argument) + "\\fR";
+  }
+  if (row.long_name.empty())
+    return text;
+  const bool one_dash = row.long_name[0] < 'a' || row.long_name[0] > 'z';
+  text += (text.empty() ? "\\fB" : ", \\fB") + std::string(one_dash ? "\\-" : "\\-\\-");
+  text += roff(row.long_name) + "\\fR";
+  if (row.arg == OptionArg::required)
+    text += (one_dash ? " \\fI" : "=\\fI") + roff(argument) + "\\fR";
+  else if (row.arg == OptionArg::optional)
+    text += "[=\\fI" + roff(argument) + "\\fR]";
+  return text;
+}
+
+void print_sections(const std::vector<Section>& sections) {
+  for (const Section& section : sections) {
+    std::printf(".SH %s\n", roff(section.title).c_str());
+    const bool literal = section.title == "EXAMPLES";
+    for (const std::string& paragraph : section.paragraphs)
+      std::printf(literal ? ".PP\n.nf\n%s\n.fi\n" : ".PP\n%s\n", roff(paragraph).c_str());
+  }
+}
+
+void print_man(const Manual& manual) {
+  const std::string tool(manual.tool);
+  std::printf(".\\\" SPDX-License-Identifier: MIT\n.TH %s 1 \"\" \"bpf-aot %s\" \"User Commands\"\n",
+              tool.c_str(), BPFAOT_VERSION);
+  std::printf(".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n", roff(tool).c_str(), roff(manual.summary).c_str());
+  for (const std::string& line : manual.synopsis)
+    std::printf(".PP\n\\fB%s\\fR %s\n", roff(tool).c_str(), roff(line).c_str());
+  print_sections(manual.before);
+  std::printf(".SH OPTIONS\n");
+  std::string_view group;
+  for (const auto& [row, help] : manual.options) {
+    if (row.group.empty())
+      continue;
+    if (row.group != group)
+      std::printf(".SS %s\n", roff(row.group).c_str());
+    group = row.group;
+    std::printf(".TP\n%s\n%s\n", spelling(row).c_str(), roff(help).c_str());
+  }
+  print_sections(manual.after);
+}
+
+void print_bash(const Manual& manual) {
+  std::string function = "_" + std::string(manual.tool);
+  for (char& c : function)
+    if (c == '-')
+      c = '_';
+  std::string options, words;
+  for (const auto& [row, help] : manual.options) {
+    if (row.group.empty() || row.long_name.empty() || row.long_name[0] < 'a' || row.long_name[0] > 'z')
+      continue;
+    options += " --" + std::string(row.long_name) + (row.arg == OptionArg::required ? "=" : "");
+  }
+  for (const std::string_view word : manual.words)
+    words += " " + std::string(word);
+  std::printf("# SPDX-License-Identifier: MIT\n"
+              "%s() {\n"
+              "  local current=${COMP_WORDS[COMP_CWORD]}\n"
+              "  local options='%s' words='%s'\n"
+              "  if [[ $current == -* ]]; then\n"
+              "    mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$current\")\n"
+              "    [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace\n"
+              "  elif [[ $COMP_CWORD -eq 1 && -n $words ]]; then\n"
+              "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+              "  else\n"
+              "    compopt -o filenames\n"
+              "    mapfile -t COMPREPLY < <(compgen -f -X '!%s' -- \"$current\"; compgen -d -- \"$current\")\n"
+              "  fi\n"
+              "}\n"
+              "complete -F %s %s\n",
+              function.c_str(), options.substr(options.empty() ? 0 : 1).c_str(),
+              words.substr(words.empty() ? 0 : 1).c_str(), std::string(manual.files).c_str(),
+              function.c_str(), std::string(manual.tool).c_str());
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view form = argc == 3 ? argv[1] : "", tool = argc == 3 ? argv[2] : "";
+  if ((form != "man" && form != "bash") || (tool != "bpf-aotc" && tool != "bpf-aot")) {
+    std::fprintf(stderr, "usage: print_manual man|bash bpf-aotc|bpf-aot\n");
+    return 2;
+  }
+  const Manual manual = tool == "bpf-aotc" ? compiler_manual() : loader_manual();
+  if (form == "man")
+    print_man(manual);
+  else
+    print_bash(manual);
+  return 0;
+}
