@@ -18,6 +18,7 @@
 //   byte (each byte unordered) when not, since an under-aligned atomic becomes a library call.
 #pragma once
 
+#include "aotc/context_layout.h"
 #include "aotc/module_lowering.h"
 #include "bpf/helpers.h"
 
@@ -37,9 +38,6 @@ struct ProgramLowering {
   // A diagnostic about an instruction: program, source line, slot, text.
   Failure fail_at(bpf::InsnIndex insn, Code code, std::string message) const;
 };
-
-// Null when the object does not tell.
-const targets::Target* machine_of(bpf::CtxMachine machine);
 
 inline bool is_pointer(verifier::Kind kind) {
   using verifier::Kind;

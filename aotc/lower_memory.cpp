@@ -15,18 +15,6 @@ using bpf::AtomicOp;
 using bpf::Reg;
 using verifier::Kind;
 
-const targets::Target* machine_of(bpf::CtxMachine machine) {
-  const char* name = nullptr;
-  switch (machine) {
-  case bpf::CtxMachine::unknown: return nullptr;
-  case bpf::CtxMachine::x86_64: name = "x86_64"; break;
-  case bpf::CtxMachine::aarch64: name = "aarch64"; break;
-  case bpf::CtxMachine::riscv64: name = "riscv64"; break;
-  }
-  const auto found = targets::find(name);
-  return found ? *found : nullptr;
-}
-
 namespace {
 
 // Alignment of base + off, when base has `align`.

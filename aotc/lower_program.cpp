@@ -21,18 +21,6 @@ namespace {
 
 constexpr uint32_t kGlueFlags = BPFAOT_PROG_NEEDS_GUARD | BPFAOT_PROG_NEEDS_CPU;
 
-uint32_t kind_of(bpf::ProgramKind kind) {
-  switch (kind) {
-  case bpf::ProgramKind::probe: return BPFAOT_KIND_PROBE;
-  case bpf::ProgramKind::syscall: return BPFAOT_KIND_SYSCALL;
-  case bpf::ProgramKind::raw_tracepoint: return BPFAOT_KIND_RAW_TP;
-  case bpf::ProgramKind::socket_filter: return BPFAOT_KIND_SOCKET;
-  case bpf::ProgramKind::xdp: return BPFAOT_KIND_XDP;
-  case bpf::ProgramKind::tc: return BPFAOT_KIND_TC;
-  default: return BPFAOT_KIND_NONE;
-  }
-}
-
 // A parameter is a pointer when every caller passes one.
 llvm::FunctionType* function_type(ProgramLowering& program, bpf::FuncId id) {
   llvm::LLVMContext& context = program.module.context();
@@ -115,7 +103,7 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
 Result<LoweredProgram> lower_program(ModuleLowering& module, const verifier::VerifiedProgram& verified,
                                      uint32_t index) {
   ProgramLowering program{module, verified, {}, {}};
-  program.result.kind = kind_of(verified.program().kind.kind);
+  program.result.kind = image_kind(verified.program().kind.kind);
   const auto& functions = verified.program().functions;
   for (uint32_t i = 0; i < functions.size(); ++i) {
     const std::string name = "prog." + verified.program().name + (i == 0 ? "" : "." + functions[i].name);

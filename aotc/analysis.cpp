@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "aotc/analysis.h"
+
+#include "aotc/context_layout.h"
+#include "bpf/link_program.h"
+#include "bpf/maps.h"
+#include "support/json.h"
+
+#include <algorithm>
+
+namespace bpfaot::aotc {
+namespace {
+
+bool is_selected(const bpf::ProgramEntry& entry, const CompileOptions& options) {
+  const auto has = [](const std::vector<std::string>& list, const std::string& text) {
+    return list.empty() || std::find(list.begin(), list.end(), text) != list.end();
+  };
+  return has(options.programs, entry.name) && has(options.sections, entry.section);
+}
+
+Diagnostic unsupported_kind(const bpf::ProgramEntry& entry) {
+  std::string kind = entry.kind.prefix.empty() ? entry.section : entry.kind.prefix;
+  Diagnostic diagnostic =
+      make_error(Code::kProgramKind, "program '" + entry.name + "' is of kind '" + kind + "', which " +
+                                         (entry.kind.kind == bpf::ProgramKind::unknown ? "is not known"
+                                          : entry.kind.kind == bpf::ProgramKind::kernel_only
+                                              ? "runs in the kernel only"
+                                              : "this version does not run"));
+  diagnostic.subject = entry.name;
+  return diagnostic;
+}
+
+// The registers that a probe reads have no meaning while the machine is not known.
+std::optional<Diagnostic> check_machine(const verifier::VerifiedProgram& verified) {
+  const bpf::Program& program = verified.program();
+  if (program.kind.kind != bpf::ProgramKind::probe || program.ctx_machine != bpf::CtxMachine::unknown ||
+      verified.facts().ctx_reads.empty())
+    return std::nullopt;
+  const bpf::InsnIndex insn = verified.facts().ctx_reads.front();
+  Diagnostic diagnostic = make_error(Code::kCtxArchUnknown,
+                                     "the object does not tell which machine's registers it reads");
+  diagnostic.subject = program.name;
+  diagnostic.slot = program.at(insn).slot.value;
+  diagnostic.insn = bpf::print(program.at(insn).insn);
+  if (const bpf::LineInfo* line = program.line_of(insn))
+    diagnostic.location = SourceLocation{line->file, line->line, line->column, line->text};
+  diagnostic.hints.push_back("--ctx-arch=x86_64 when it was compiled with -D__TARGET_ARCH_x86");
+  return diagnostic;
+}
+
+void analyse_program(const std::shared_ptr<const bpf::Object>& object, size_t index,
+                     const CompileOptions& options, ProgramVerdict& verdict) {
+  auto linked = bpf::link_program(object, index, {.ctx_arch = options.ctx_machine});
+  if (!linked) {
+    verdict.fault = linked.error();
+    return;
+  }
+  verdict.program = *linked;
+  verifier::Options limits;
+  limits.ctx = context_layout(verdict.program->kind.kind, verdict.program->ctx_machine);
+  limits.step_limit = options.step_limit;
+  auto verified = verifier::verify(verdict.program, limits);
+  if (!verified)
+    verdict.fault = verified.error();
+  else if (auto fault = check_machine(*verified))
+    verdict.fault = std::move(fault);
+  else
+    verdict.verified = std::move(*verified);
+}
+
+std::string_view word(const ProgramVerdict& verdict) {
+  if (verdict.verified)
+    return "accept";
+  return code_verdict(verdict.fault->code) == Verdict::unsupported ? "unsupported" : "reject";
+}
+
+} // namespace
+
+std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
+                                    const CompileOptions& options) {
+  std::vector<ProgramVerdict> verdicts;
+  for (size_t i = 0; i < object->programs.size(); ++i) {
+    const bpf::ProgramEntry& entry = object->programs[i];
+    if (!is_selected(entry, options))
+      continue;
+    ProgramVerdict verdict;
+    verdict.section = entry.section;
+    verdict.name = entry.name;
+    verdict.is_supported_kind = is_supported(entry.kind.kind);
+    if (entry.fault)
+      verdict.fault = *entry.fault;
+    else if (!verdict.is_supported_kind)
+      verdict.fault = unsupported_kind(entry);
+    else
+      analyse_program(object, i, options, verdict);
+    verdicts.push_back(std::move(verdict));
+  }
+  return verdicts;
+}
+
+std::string verdicts_as_json(const std::vector<ProgramVerdict>& verdicts) {
+  JsonWriter json;
+  json.begin_object().key("programs").begin_array();
+  for (const ProgramVerdict& verdict : verdicts) {
+    json.begin_object();
+    json.key("section").value(verdict.section).key("name").value(verdict.name);
+    json.key("verdict").value(word(verdict));
+    const Diagnostic* fault = verdict.fault ? &*verdict.fault : nullptr;
+    const auto text = [&](const char* key, bool known, std::string_view value) {
+      known ? json.key(key).value(value) : json.key(key).null();
+    };
+    const auto number = [&](const char* key, bool known, uint32_t value) {
+      known ? json.key(key).value(value) : json.key(key).null();
+    };
+    text("code", fault != nullptr, fault != nullptr ? code_text(fault->code) : "");
+    text("message", fault != nullptr, fault != nullptr ? fault->message : "");
+    const bool placed = fault != nullptr && fault->location.has_value();
+    text("file", placed, placed ? fault->location->file : "");
+    number("line", placed && fault->location->line != 0, placed ? fault->location->line : 0);
+    const bool slotted = fault != nullptr && fault->slot.has_value();
+    number("insn", slotted, slotted ? *fault->slot : 0);
+    if (fault != nullptr && !fault->insn.empty())
+      json.key("insn_text").value(fault->insn);
+    if (fault != nullptr && !fault->found.empty())
+      json.key("found").value(fault->found);
+    if (fault != nullptr && !fault->needed.empty())
+      json.key("needed").value(fault->needed);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return json.take() + "\n";
+}
+
+std::string verdicts_as_text(const std::vector<ProgramVerdict>& verdicts) {
+  std::string text;
+  for (const ProgramVerdict& verdict : verdicts) {
+    std::string line(word(verdict));
+    line.resize(13, ' ');
+    line += verdict.name + "  (" + verdict.section + ")";
+    if (verdict.fault)
+      line += "  [" + std::string(code_text(verdict.fault->code)) + "]";
+    else
+      line += "  " + std::to_string(verdict.program->slot_count()) + " instructions, " +
+              std::to_string(verdict.verified->facts().steps) + " walked";
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string list_as_text(const bpf::Object& object) {
+  std::string text;
+  for (const bpf::ProgramEntry& entry : object.programs)
+    text += "program  " + entry.name + "  " + entry.section +
+            (is_supported(entry.kind.kind) ? "" : "  (left out: kind is not supported)") + "\n";
+  for (const bpf::MapDef& map : object.maps)
+    text += "map      " + map.name + "  " + bpf::map_type_name(map.type) + "  key " +
+            std::to_string(map.key_size) + "  value " + std::to_string(map.value_size) + "  max_entries " +
+            std::to_string(map.max_entries) + "\n";
+  return text;
+}
+
+std::string list_as_json(const bpf::Object& object) {
+  JsonWriter json;
+  json.begin_object().key("programs").begin_array();
+  for (const bpf::ProgramEntry& entry : object.programs)
+    json.begin_object().key("name").value(entry.name).key("section").value(entry.section)
+        .key("supported").value(is_supported(entry.kind.kind)).end_object();
+  json.end_array().key("maps").begin_array();
+  for (const bpf::MapDef& map : object.maps)
+    json.begin_object().key("name").value(map.name).key("type").value(bpf::map_type_name(map.type))
+        .key("key_size").value(map.key_size).key("value_size").value(map.value_size)
+        .key("max_entries").value(map.max_entries).end_object();
+  json.end_array().key("license").value(object.license).end_object();
+  return json.take() + "\n";
+}
+
+} // namespace bpfaot::aotc

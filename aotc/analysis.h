@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// From an object to a verdict for each of its programs. One bad program does not hide the others.
+#pragma once
+
+#include "aotc/command_line.h"
+#include "bpf/object.h"
+#include "support/diagnostic.h"
+#include "verifier/verifier.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bpfaot::aotc {
+
+struct ProgramVerdict {
+  std::string section, name;
+  bool is_supported_kind = false;
+  std::shared_ptr<const bpf::Program> program;        // null when it does not link
+  std::optional<verifier::VerifiedProgram> verified;  // exactly one of these two
+  std::optional<Diagnostic> fault;
+};
+
+// The programs that the options select, in file order.
+std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
+                                    const CompileOptions& options);
+
+// {"programs":[{"section","name","verdict","code","message","file","line","insn"}]}
+std::string verdicts_as_json(const std::vector<ProgramVerdict>& verdicts);
+std::string verdicts_as_text(const std::vector<ProgramVerdict>& verdicts);
+// --list
+std::string list_as_text(const bpf::Object& object);
+std::string list_as_json(const bpf::Object& object);
+
+} // namespace bpfaot::aotc

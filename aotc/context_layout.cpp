@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "aotc/context_layout.h"
+
+#include <bpfaot/abi.h>
+
+namespace bpfaot::aotc {
+namespace {
+
+constexpr uint32_t kSyscallContext = 65536;  // the kernel's limit for SEC("syscall")
+constexpr uint32_t kRawTracepointArgs = 12;  // MAX_BPF_FUNC_ARGS of the kernel
+
+verifier::CtxLayout register_file(const targets::Target* machine) {
+  verifier::CtxLayout layout;
+  if (machine == nullptr) {
+    layout.name = "pt_regs of an unknown machine";
+    layout.size = 1024;
+    return layout;
+  }
+  layout.name = "pt_regs of " + std::string(machine->name);
+  layout.size = machine->pt_regs_size;
+  for (const targets::RegSlot& slot : machine->pt_regs)
+    layout.fields.push_back({slot.offset, slot.size, false});
+  return layout;
+}
+
+} // namespace
+
+uint32_t image_kind(bpf::ProgramKind kind) {
+  switch (kind) {
+  case bpf::ProgramKind::probe: return BPFAOT_KIND_PROBE;
+  case bpf::ProgramKind::syscall: return BPFAOT_KIND_SYSCALL;
+  case bpf::ProgramKind::raw_tracepoint: return BPFAOT_KIND_RAW_TP;
+  case bpf::ProgramKind::socket_filter: return BPFAOT_KIND_SOCKET;
+  case bpf::ProgramKind::xdp: return BPFAOT_KIND_XDP;
+  case bpf::ProgramKind::tc: return BPFAOT_KIND_TC;
+  case bpf::ProgramKind::usdt:
+  case bpf::ProgramKind::ksyscall:
+  case bpf::ProgramKind::tracepoint:
+  case bpf::ProgramKind::tp_btf:
+  case bpf::ProgramKind::perf_event:
+  case bpf::ProgramKind::kernel_only:
+  case bpf::ProgramKind::unknown: break;
+  }
+  return BPFAOT_KIND_NONE;
+}
+
+bool is_supported(bpf::ProgramKind kind) { return image_kind(kind) != BPFAOT_KIND_NONE; }
+
+const targets::Target* machine_of(bpf::CtxMachine machine) {
+  const char* name = nullptr;
+  switch (machine) {
+  case bpf::CtxMachine::unknown: return nullptr;
+  case bpf::CtxMachine::x86_64: name = "x86_64"; break;
+  case bpf::CtxMachine::aarch64: name = "aarch64"; break;
+  case bpf::CtxMachine::riscv64: name = "riscv64"; break;
+  }
+  const auto found = targets::find(name);
+  return found ? *found : nullptr;
+}
+
+verifier::CtxLayout context_layout(bpf::ProgramKind kind, bpf::CtxMachine machine) {
+  verifier::CtxLayout layout;
+  switch (image_kind(kind)) {
+  case BPFAOT_KIND_PROBE: return register_file(machine_of(machine));
+  case BPFAOT_KIND_SYSCALL:
+    layout.name = "buffer";
+    layout.size = kSyscallContext;
+    layout.writable = true;
+    break;
+  case BPFAOT_KIND_RAW_TP:
+    layout.name = "arguments of the tracepoint";
+    layout.size = kRawTracepointArgs * 8;
+    break;
+  default: layout.name = "context of this kind"; break; // no field can be read yet
+  }
+  return layout;
+}
+
+} // namespace bpfaot::aotc

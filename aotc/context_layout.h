@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+//
+// What a program of each kind may read of its context, in the layout that the object was compiled
+// for.
+#pragma once
+
+#include "bpf/program.h"
+#include "targets/target.h"
+#include "verifier/verifier.h"
+
+namespace bpfaot::aotc {
+
+// Kinds that can run in a process.
+bool is_supported(bpf::ProgramKind kind);
+// BPFAOT_KIND_* of include/bpfaot/abi.h.
+uint32_t image_kind(bpf::ProgramKind kind);
+// Null when the object does not tell.
+const targets::Target* machine_of(bpf::CtxMachine machine);
+// When the machine of a probe is not known, any aligned access is allowed here, and a program that
+// makes one is refused with [ctx-arch-unknown] afterwards.
+verifier::CtxLayout context_layout(bpf::ProgramKind kind, bpf::CtxMachine machine);
+
+} // namespace bpfaot::aotc

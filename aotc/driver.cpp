@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+//
+// Reads like a table of contents: read the object, ask for a verdict on each program, make an image
+// for each machine, write it.
+#include "aotc/driver.h"
+
+#include "aotc/analysis.h"
+#include "aotc/image.h"
+#include "aotc/listing.h"
+#include "aotc/machine.h"
+#include "linker/linker.h"
+#include "support/files.h"
+
+#include <chrono>
+#include <cstdio>
+
+namespace bpfaot::aotc {
+namespace {
+
+class Driver {
+public:
+  Driver(const CompileOptions& options, DiagSink& sink) : options_(options), sink_(sink) {}
+
+  Outcome run() {
+    initialise_llvm();
+    if (const Status status = act(); !status) {
+      sink_.add(status.error());
+      outcome_.failed = true;
+    }
+    return std::move(outcome_);
+  }
+
+private:
+  Status act() {
+    object_ = std::make_shared<const bpf::Object>(TRY(bpf::read_object_file(options_.input)));
+    finished("read");
+    switch (options_.action) {
+    case Action::list:
+      outcome_.report = options_.json ? list_as_json(*object_) : list_as_text(*object_);
+      return {};
+    case Action::verify: return report_verdicts();
+    case Action::compile: break;
+    default: return fail(Code::kInternal, "this action has no input");
+    }
+    const std::vector<verifier::VerifiedProgram> programs = TRY(accepted_programs());
+    for (const targets::Target* target : options_.targets)
+      TRY(compile_for(*target, programs));
+    return {};
+  }
+
+  // What is wrong with the file as a whole, whichever program is looked at.
+  void report_map_faults() {
+    for (const auto& [map, fault] : object_->map_faults) {
+      sink_.add(fault);
+      outcome_.failed = true;
+    }
+  }
+
+  Status report_verdicts() {
+    const std::vector<ProgramVerdict> verdicts = analyse(object_, options_);
+    finished("verify");
+    for (const ProgramVerdict& verdict : verdicts) {
+      outcome_.failed |= !verdict.verified;
+      if (verdict.fault && !options_.json)
+        sink_.add(*verdict.fault);
+    }
+    if (!options_.json)
+      report_map_faults();
+    else
+      outcome_.failed |= !object_->map_faults.empty();
+    outcome_.report = options_.json ? verdicts_as_json(verdicts) : verdicts_as_text(verdicts);
+    return {};
+  }
+
+  // Programs of kinds that cannot run in a process are left out by name; any other that is not
+  // accepted fails the file.
+  Result<std::vector<verifier::VerifiedProgram>> accepted_programs() {
+    report_map_faults();
+    std::vector<verifier::VerifiedProgram> programs;
+    for (ProgramVerdict& verdict : analyse(object_, options_)) {
+      if (verdict.verified) {
+        programs.push_back(std::move(*verdict.verified));
+        continue;
+      }
+      if (!verdict.is_supported_kind && verdict.fault->code == Code::kProgramKind) {
+        verdict.fault->level = Level::warning;
+        verdict.fault->message += ": left out";
+        outcome_.failed |= options_.warnings_are_errors;
+      } else {
+        outcome_.failed = true;
+      }
+      sink_.add(std::move(*verdict.fault));
+    }
+    finished("verify");
+    if (programs.empty() && !outcome_.failed)
+      return Failure(make_error(Code::kNoProgram, "no program of this object can run in a process")
+                         .about(options_.input));
+    return outcome_.failed ? std::vector<verifier::VerifiedProgram>{} : std::move(programs);
+  }
+
+  Status compile_for(const targets::Target& target, const std::vector<verifier::VerifiedProgram>& programs) {
+    if (outcome_.failed)
+      return {};
+    const std::string output = TRY(output_for(options_, target));
+    if (options_.print_link)
+      for (const std::string& word : linker::link_arguments(target, "probe.o", output))
+        outcome_.progress += word + (word == "probe.o" ? "\n" : " ");
+    std::vector<uint8_t> bytes;
+    if (options_.emit <= Emit::facts) {
+      const std::string text = print_stage(options_.emit, programs);
+      bytes.assign(text.begin(), text.end());
+    } else {
+      bytes = TRY(make_image({.options = options_, .target = target, .object = *object_, .programs = programs,
+                              .finished = [this](std::string_view stage) { finished(stage); }}));
+    }
+    TRY(write_file_atomically(output, bytes, options_.emit == Emit::shared_object ? 0755 : 0644));
+    if (options_.verbose)
+      outcome_.progress += std::string(target.name) + ": " + std::to_string(programs.size()) + " programs, " +
+                           std::to_string(bytes.size()) + " bytes, " + output + "\n";
+    return {};
+  }
+
+  void finished(std::string_view stage) {
+    const auto now = std::chrono::steady_clock::now();
+    if (options_.time_report) {
+      char line[64];
+      std::snprintf(line, sizeof(line), "%-10.*s %8.2f ms\n", static_cast<int>(stage.size()), stage.data(),
+                    std::chrono::duration<double, std::milli>(now - last_).count());
+      outcome_.progress += line;
+    }
+    last_ = now;
+  }
+
+  const CompileOptions& options_;
+  DiagSink& sink_;
+  Outcome outcome_;
+  std::shared_ptr<const bpf::Object> object_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+} // namespace
+
+Outcome run_compiler(const CompileOptions& options, DiagSink& sink) { return Driver(options, sink).run(); }
+
+} // namespace bpfaot::aotc

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "aotc/image.h"
+
+#include "aotc/codegen.h"
+#include "aotc/context_layout.h"
+#include "aotc/manifest.h"
+#include "linker/linker.h"
+
+#include <bpfaot/abi.h>
+
+#include <llvm/Target/TargetMachine.h>
+
+#include <algorithm>
+
+namespace bpfaot::aotc {
+namespace {
+
+std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+// One program that may be attached decides for all: they share minirt's functions.
+RegisterUse register_use(std::span<const verifier::VerifiedProgram> programs) {
+  const bool attached = std::any_of(programs.begin(), programs.end(), [](const auto& verified) {
+    return image_kind(verified.program().kind.kind) == BPFAOT_KIND_PROBE;
+  });
+  return attached ? RegisterUse::general_only : RegisterUse::all;
+}
+
+class ImageMaker {
+public:
+  explicit ImageMaker(const ImageRequest& request)
+      : request_(request), options_(request.options), target_(request.target),
+        cpu_(options_.cpu.empty() ? std::string(target_.default_cpu) : options_.cpu),
+        use_(register_use(request.programs)) {}
+
+  Result<std::vector<uint8_t>> run() {
+    machine_ = TRY(create_machine(target_, cpu_, options_.opt_level));
+    Runtime runtime = TRY(Runtime::read(
+        options_.resource_dir.empty() ? Runtime::default_directory() : options_.resource_dir, target_, context_));
+    finished("runtime");
+    const std::unique_ptr<llvm::Module> module = TRY(lower(runtime));
+    TRY(std::move(runtime).link_into(*module, target_, cpu_, use_));
+    TRY(check_module(*module));
+    finished("lower");
+    if (options_.emit == Emit::llvm_ir_unopt)
+      return bytes_of(print_module(*module));
+    optimise(*module, *machine_, options_.opt_level);
+    finished("optimise");
+    if (options_.emit == Emit::llvm_ir)
+      return bytes_of(print_module(*module));
+    if (options_.emit == Emit::assembly)
+      return bytes_of(TRY(emit_assembly(*module, *machine_)));
+    return link(*module);
+  }
+
+private:
+  void finished(std::string_view stage) {
+    if (request_.finished)
+      request_.finished(stage);
+  }
+
+  Result<std::unique_ptr<llvm::Module>> lower(const Runtime& runtime) {
+    ModuleLowering module(context_, target_, request_.object, runtime,
+                          {.cpu = cpu_, .fix_maps = options_.fix_maps, .registers = use_},
+                          machine_->createDataLayout());
+    for (uint32_t i = 0; i < request_.programs.size(); ++i)
+      lowered_.push_back(TRY(lower_program(module, request_.programs[i], i)));
+    module.finish_runtime_block();
+    Manifest manifest;
+    fill_manifest({.object = request_.object, .programs = request_.programs, .lowered = lowered_,
+                   .target = target_, .cpu = cpu_, .fix_maps = options_.fix_maps,
+                   .has_printk_map = module.has_printk_map(), .map_count = module.map_count()},
+                  manifest);
+    if (use_ == RegisterUse::all) {
+      manifest.head.capabilities |= BPFAOT_CAP_VECTOR;
+      for (bpfaot_program& program : manifest.programs)
+        program.capabilities |= BPFAOT_CAP_VECTOR;
+    }
+    std::vector<llvm::Function*> entries;
+    for (const LoweredProgram& program : lowered_) {
+      entries.push_back(program.entry);
+      entry_names_.push_back(program.entry->getName().str());
+    }
+    emit_descriptor(module.module(), manifest, entries);
+    return module.take();
+  }
+
+  Result<std::vector<uint8_t>> link(llvm::Module& module) {
+    const CallGraph calls(module);
+    NativeObject object = TRY(emit_object(module, *machine_));
+    finished("codegen");
+    if (options_.emit == Emit::object)
+      return std::move(object.bytes);
+    std::vector<uint8_t> image = TRY(linker::link_shared(target_, object.bytes));
+    std::vector<uint32_t> stacks;
+    for (const std::string& entry : entry_names_)
+      stacks.push_back(calls.worst_stack(entry, object.frames));
+    TRY(linker::finalise(image, stacks));
+    TRY(linker::check_layout(target_, image));
+    finished("link");
+    return image;
+  }
+
+  const ImageRequest& request_;
+  const CompileOptions& options_;
+  const targets::Target& target_;
+  const std::string cpu_;
+  const RegisterUse use_;
+  llvm::LLVMContext context_;
+  std::unique_ptr<llvm::TargetMachine> machine_;
+  std::vector<LoweredProgram> lowered_;
+  std::vector<std::string> entry_names_;
+};
+
+} // namespace
+
+Result<std::vector<uint8_t>> make_image(const ImageRequest& request) { return ImageMaker(request).run(); }
+
+} // namespace bpfaot::aotc
