@@ -70,23 +70,13 @@
  */
 #include "minirt/hash.h"
 
-enum { /* low half of a state word */
-  kFree = 0,
-  kLive = 1,
-  kAllocated = 1 << 30,
-  kBusy = 1 << 29,
-  kDeleted = 1 << 28,
-  kOwner = (1 << 28) - 1, /* tids are below 2^22 */
-};
-
 enum { kFullNo = 0, kFullSweeping = 1, kFull = 2 };
 enum { kRestarts = 1 << 16, kSparePops = 8, kSparePushes = 64, kSpins = 200, kYields = 64 };
 
 #define kVersion ((uint64_t)1 << 32)
 
 RT_INLINE uint32_t kind_of(uint64_t state) { return (uint32_t)state; }
-RT_INLINE uint64_t with_kind(uint64_t state, uint32_t kind) { return (state & ~(kVersion - 1)) | kind; }
-RT_INLINE uint64_t freed(uint64_t state) { return with_kind(state, kFree) + kVersion; }
+RT_INLINE uint64_t freed(uint64_t state) { return rt_hash_with_kind(state, RT_HASH_FREE) + kVersion; }
 RT_INLINE bool same_life(uint64_t a, uint64_t b) { return a >> 32 == b >> 32; }
 RT_INLINE uint64_t link_to(uint64_t old, uint32_t index) {
   return ((old >> 32) + 1) << 32 | index;
@@ -96,12 +86,17 @@ RT_INLINE struct rt_hash_head *head_of(struct rt_map m) { return (struct rt_hash
 
 /* ---- pool ---- */
 
+/* What is below a free element on the stack of hints. Not inside the element: somebody may have allocated
+ * it again before it is pushed. */
+RT_INLINE uint32_t *spare_link(struct rt_map m, uint32_t index) {
+  return (uint32_t *)(m.data + m.header->aux[RT_HASH_SPARES]) + index - 1;
+}
+
 static void push_spare(struct rt_map m, uint32_t index) {
   struct rt_hash_head *head = head_of(m);
-  struct rt_hash_element *e = rt_hash_element(m, index);
   for (uint32_t i = 0; i < kSparePops; i++) {
     uint64_t top = rt_load(&head->spare);
-    rt_store((uint32_t *)e->key, (uint32_t)top); /* a free element's key is ours to use */
+    rt_store(spare_link(m, index), (uint32_t)top);
     if (rt_cas64(&head->spare, top, link_to(top, index)))
       return;
   }
@@ -128,10 +123,10 @@ static void retire(struct rt_map m, uint32_t index, uint64_t seen) {
   struct rt_hash_element *e = rt_hash_element(m, index);
   for (uint32_t i = 0; i < kRestarts; i++) {
     uint64_t state = rt_load_acquire(&e->state);
-    if (!same_life(state, seen) || kind_of(state) == kFree || (kind_of(state) & kDeleted))
+    if (!same_life(state, seen) || kind_of(state) == RT_HASH_FREE || (kind_of(state) & RT_HASH_DELETED))
       return;
-    if (kind_of(state) & kBusy) {
-      if (rt_cas64(&e->state, state, state | kDeleted))
+    if (kind_of(state) & RT_HASH_BUSY) {
+      if (rt_cas64(&e->state, state, state | RT_HASH_DELETED))
         return;
     } else if (release(m, index, state)) {
       return;
@@ -142,9 +137,9 @@ static void retire(struct rt_map m, uint32_t index, uint64_t seen) {
 static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t *state) {
   struct rt_hash_element *e = rt_hash_element(m, index);
   uint64_t found = rt_load(&e->state);
-  if (kind_of(found) != kFree)
+  if (kind_of(found) != RT_HASH_FREE)
     return false;
-  *state = with_kind(found, kAllocated | tid);
+  *state = rt_hash_with_kind(found, RT_HASH_ALLOCATED | tid);
   return rt_cas64(&e->state, found, *state);
 }
 
@@ -158,7 +153,7 @@ static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t *state) {
     uint32_t index = (uint32_t)top;
     if (!index || index > m.max_entries)
       break;
-    uint32_t below = rt_load((uint32_t *)rt_hash_element(m, index)->key);
+    uint32_t below = rt_load(spare_link(m, index));
     if (rt_cas64(&head->spare, top, link_to(top, below)) && claim(m, index, tid, state))
       return index;
   }
@@ -247,20 +242,20 @@ static bool settle(struct rt_map m, uint32_t index) {
   uint64_t state = rt_load_acquire(&e->state);
   uint64_t next = rt_load_acquire(&e->next);
   uint32_t kind = kind_of(state);
-  if (kind == kFree)
+  if (kind == RT_HASH_FREE)
     return false;
-  bool owned = kind & (kAllocated | kBusy);
-  if (owned && !rt_thread_is_dead(kind & kOwner))
+  bool owned = kind & (RT_HASH_ALLOCATED | RT_HASH_BUSY);
+  if (owned && !rt_thread_is_dead(kind & RT_HASH_OWNER))
     return false;
-  if (kind & kBusy) {
-    if (kind & kDeleted)
+  if (kind & RT_HASH_BUSY) {
+    if (kind & RT_HASH_DELETED)
       release(m, index, state);
     else
-      rt_cas64(&e->state, state, with_kind(state, kLive));
+      rt_cas64(&e->state, state, rt_hash_with_kind(state, RT_HASH_LIVE));
     return false;
   }
   bool marked = rt_link_marked(next);
-  if (kind == kLive && !marked)
+  if (kind == RT_HASH_LIVE && !marked)
     return true;
   /* ALLOCATED by the dead, or deleted but not freed: is it in its bucket? Walking to the end
    * unlinks it if it is marked; an unmarked one is found by its index. A key that was never
@@ -274,7 +269,7 @@ static bool settle(struct rt_map m, uint32_t index) {
     if (walk(m, marked ? NULL : words, &at) == kAgain)
       continue;
     if (!marked && at.index == index)
-      rt_cas64(&e->state, state, with_kind(state, kLive));
+      rt_cas64(&e->state, state, rt_hash_with_kind(state, RT_HASH_LIVE));
     else
       release(m, index, state);
     return false;
@@ -296,7 +291,7 @@ static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state) {
     if (!settle(m, index))
       only_live = false;
     struct rt_hash_element *e = rt_hash_element(m, index);
-    if (kind_of(__atomic_load_n(&e->state, __ATOMIC_SEQ_CST)) != kFree)
+    if (kind_of(__atomic_load_n(&e->state, __ATOMIC_SEQ_CST)) != RT_HASH_FREE)
       continue;
     if (!taken) {
       taken = claim(m, index, tid, state) ? index : 0;
@@ -325,20 +320,20 @@ enum overwrite { kWritten, kGone, kOwnBusy };
 static enum overwrite overwrite(struct rt_map m, const struct position *at, const void *value,
                                 uint32_t tid) {
   struct rt_hash_element *e = rt_hash_element(m, at->index);
-  uint64_t busy = with_kind(at->state, kBusy | tid);
+  uint64_t busy = rt_hash_with_kind(at->state, RT_HASH_BUSY | tid);
   for (uint32_t i = 0; i < kSpins + kYields; i++) {
     uint64_t state = rt_load_acquire(&e->state);
     uint32_t kind = kind_of(state);
-    if (!same_life(state, at->state) || kind == kFree || (kind & kDeleted))
+    if (!same_life(state, at->state) || kind == RT_HASH_FREE || (kind & RT_HASH_DELETED))
       return kGone;
-    if (kind & kBusy) {
-      if ((kind & kOwner) == tid)
+    if (kind & RT_HASH_BUSY) {
+      if ((kind & RT_HASH_OWNER) == tid)
         return kOwnBusy;
       if (i < kSpins) {
         rt_pause();
         continue;
       }
-      if (!rt_thread_is_dead(kind & kOwner)) {
+      if (!rt_thread_is_dead(kind & RT_HASH_OWNER)) {
         rt_syscall6(RT_NR_sched_yield, 0, 0, 0, 0, 0, 0);
         continue;
       }
@@ -348,11 +343,18 @@ static enum overwrite overwrite(struct rt_map m, const struct position *at, cons
     bool marked = rt_link_marked(rt_load_acquire(&e->next));
     if (!marked)
       rt_copy_value((uint8_t *)e + rt_hash_value_offset(m), value, m.value_size);
-    if (!rt_cas64(&e->state, busy, with_kind(busy, kLive)))
-      release(m, at->index, busy | kDeleted);
+    if (!rt_cas64(&e->state, busy, rt_hash_with_kind(busy, RT_HASH_LIVE)))
+      release(m, at->index, busy | RT_HASH_DELETED);
     return marked ? kGone : kWritten;
   }
   return kWritten; /* its writer stands still and will overwrite what we would have written */
+}
+
+RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header *header, void *data,
+                                     struct rt_hash_element *e, uint64_t busy) {
+  struct rt_map m = rt_map_of_header(header, data);
+  uint64_t offset = (uint64_t)((uint8_t *)e - m.data) - header->aux[RT_HASH_ELEMENTS];
+  release(m, (uint32_t)(offset / header->aux[RT_HASH_STRIDE]) + 1, busy | RT_HASH_DELETED);
 }
 
 static void fill(struct rt_map m, struct rt_hash_element *e, const void *key, const void *value) {
@@ -367,7 +369,7 @@ static bool link_element(struct rt_map m, const struct position *at, uint32_t in
   rt_store(&e->next, link_to(rt_load(&e->next), rt_link_index(at->head)));
   if (!rt_cas64(at->bucket, at->head, link_to(at->head, index)))
     return false;
-  rt_cas64(&e->state, state, with_kind(state, kLive));
+  rt_cas64(&e->state, state, rt_hash_with_kind(state, RT_HASH_LIVE));
   return true;
 }
 
@@ -443,7 +445,7 @@ static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t *to) {
   struct rt_hash_element *e = rt_hash_element(m, index);
   uint64_t words[64];
   uint64_t state = rt_load_acquire(&e->state);
-  if (kind_of(state) == kFree || (kind_of(state) & kDeleted))
+  if (kind_of(state) == RT_HASH_FREE || (kind_of(state) & RT_HASH_DELETED))
     return false;
   for (uint32_t i = 0; i < rt_key_words(m.key_size) && i < 64; i++)
     words[i] = rt_load(&e->key[i]);
@@ -451,7 +453,7 @@ static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t *to) {
   __atomic_thread_fence(__ATOMIC_ACQUIRE);
   if (!same_life(rt_load(&e->state), state))
     return false;
-  if (kind_of(state) & kAllocated) { /* not linked yet, or just linked */
+  if (kind_of(state) & RT_HASH_ALLOCATED) { /* not linked yet, or just linked */
     struct position at;
     if (!find(m, hash_of_element(m, e), words, &at) || at.index != index)
       return false;

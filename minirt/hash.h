@@ -13,6 +13,7 @@ enum { /* indexes into aux */
   RT_HASH_ELEMENTS = 2, /* offset of element 1 */
   RT_HASH_STRIDE = 3,   /* bytes of an element */
   RT_HASH_VALUE = 4,    /* offset of the value in an element */
+  RT_HASH_SPARES = 5,   /* offset of the links of the stack of free elements, uint32_t each */
 };
 
 struct rt_hash_head { /* at the start of the data; zero is the empty map */
@@ -105,30 +106,80 @@ RT_COLD void *rt_hash_lookup_slow(const struct bpfaot_map_header *header, void *
 RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *data, const void *key,
                                const void *value, uint64_t flags, uint32_t tid);
 RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header *header, void *data, const void *key);
+/* Frees an element that we held BUSY and that was deleted meanwhile. */
+RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header *header, void *data,
+                                     struct rt_hash_element *e, uint64_t busy);
 int64_t rt_hash_next_key(const struct bpfaot_map_header *header, void *data, const void *key,
                          void *next);
 
-/* The walk of hash.c without helping: at the first sign of somebody else's change it is left to the
- * slow one. */
-RT_INLINE void *rt_hash_lookup(struct rt_map m, const void *key) {
+enum { /* low half of a state word */
+  RT_HASH_FREE = 0,
+  RT_HASH_LIVE = 1,
+  RT_HASH_ALLOCATED = 1 << 30,
+  RT_HASH_BUSY = 1 << 29,
+  RT_HASH_DELETED = 1 << 28,
+  RT_HASH_OWNER = (1 << 28) - 1, /* tids are below 2^22 */
+};
+
+RT_INLINE uint64_t rt_hash_with_kind(uint64_t state, uint32_t kind) {
+  return (state & ~(uint64_t)UINT32_MAX) | kind;
+}
+
+enum rt_hash_quick { RT_HASH_FOUND, RT_HASH_ABSENT, RT_HASH_UNCLEAR };
+
+/* The walk of hash.c without helping: at the first sign of somebody else's change it is UNCLEAR and
+ * left to the slow one. */
+RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void *key,
+                                                struct rt_hash_element **found, uint64_t *state) {
   uint64_t *link = rt_hash_bucket(m, rt_hash_key(key, m.key_size));
   uint64_t word = rt_load_acquire(link);
   for (uint32_t steps = 0; steps < 16; steps++) {
     uint32_t index = rt_link_index(word);
     if (!index)
-      return NULL;
+      return RT_HASH_ABSENT;
     if (rt_unlikely(index > m.max_entries))
       break;
     struct rt_hash_element *e = rt_hash_element(m, index);
     uint64_t next = rt_load_acquire(&e->next);
+    *state = rt_load(&e->state);
     bool equal = rt_hash_key_equals(e, key, m.key_size);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (rt_unlikely(rt_load(link) != word || rt_link_marked(next)))
       break;
-    if (equal)
-      return (uint8_t *)e + rt_hash_value_offset(m);
+    if (equal) {
+      *found = e;
+      return RT_HASH_FOUND;
+    }
     link = &e->next;
     word = next;
   }
-  return rt_hash_lookup_slow(m.header, m.data, key);
+  return RT_HASH_UNCLEAR;
+}
+
+RT_INLINE void *rt_hash_lookup(struct rt_map m, const void *key) {
+  struct rt_hash_element *e;
+  uint64_t state;
+  enum rt_hash_quick quick = rt_hash_quick_find(m, key, &e, &state);
+  if (quick == RT_HASH_FOUND)
+    return (uint8_t *)e + rt_hash_value_offset(m);
+  return rt_likely(quick == RT_HASH_ABSENT) ? NULL : rt_hash_lookup_slow(m.header, m.data, key);
+}
+
+/* Overwriting an existing value in the undisturbed case. False: nothing is done, or it is not known
+ * whether the key still exists; rt_hash_update tells. */
+RT_INLINE bool rt_hash_quick_overwrite(struct rt_map m, const void *key, const void *value,
+                                       uint32_t tid) {
+  struct rt_hash_element *e;
+  uint64_t state;
+  if (rt_hash_quick_find(m, key, &e, &state) != RT_HASH_FOUND || (uint32_t)state != RT_HASH_LIVE)
+    return false;
+  uint64_t busy = rt_hash_with_kind(state, RT_HASH_BUSY | tid);
+  if (rt_unlikely(!rt_cas64(&e->state, state, busy)))
+    return false;
+  bool marked = rt_link_marked(rt_load_acquire(&e->next));
+  if (rt_likely(!marked))
+    rt_copy_value((uint8_t *)e + rt_hash_value_offset(m), value, m.value_size);
+  if (rt_unlikely(!rt_cas64(&e->state, busy, state)))
+    rt_hash_release_deleted(m.header, m.data, e, busy);
+  return !marked;
 }

@@ -47,7 +47,8 @@ static int layout_hash(struct bpfaot_map_header *h) {
   h->aux[RT_HASH_ELEMENTS] = round_up(sizeof(struct rt_hash_head) + 8 * buckets, 64);
   h->aux[RT_HASH_STRIDE] = stride;
   h->aux[RT_HASH_VALUE] = stride - h->elem_size;
-  h->data_size = h->aux[RT_HASH_ELEMENTS] + stride * h->max_entries;
+  h->aux[RT_HASH_SPARES] = h->aux[RT_HASH_ELEMENTS] + stride * h->max_entries;
+  h->data_size = h->aux[RT_HASH_SPARES] + 4 * (uint64_t)h->max_entries;
   return 0;
 }
 
@@ -140,8 +141,12 @@ int bpfaot_map_update(const struct bpfaot_map_view *map, const void *key, const 
       return -RT_E2BIG;
     return (int)rt_array_update(m, key, value, flags, cpu);
   }
-  if (m.type == RT_MAP_HASH)
-    return (int)rt_hash_update(m.header, m.data, key, value, flags, rt_gettid());
+  if (m.type == RT_MAP_HASH) {
+    uint32_t tid = rt_gettid();
+    if (flags != RT_BPF_NOEXIST && flags <= RT_BPF_EXIST && rt_hash_quick_overwrite(m, key, value, tid))
+      return 0;
+    return (int)rt_hash_update(m.header, m.data, key, value, flags, tid);
+  }
   if (m.type == RT_MAP_CGROUP_ARRAY) {
     uint32_t *slot = cgroup_slot(m, key);
     if (flags != RT_BPF_ANY)

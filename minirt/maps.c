@@ -21,8 +21,13 @@ RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env *env, rt_desc *map, const 
   struct rt_map m = rt_map_of(map);
   if (rt_is_array(m.type))
     return (uint64_t)rt_array_update(m, key, value, flags, env->cpu);
-  if (m.type == RT_MAP_HASH)
-    return (uint64_t)rt_hash_update(m.header, m.data, key, value, flags, rt_owner(env));
+  if (m.type == RT_MAP_HASH) {
+    uint32_t tid = rt_owner(env);
+    if ((flags == RT_BPF_ANY || flags == RT_BPF_EXIST) &&
+        rt_likely(rt_hash_quick_overwrite(m, key, value, tid)))
+      return 0;
+    return (uint64_t)rt_hash_update(m.header, m.data, key, value, flags, tid);
+  }
   return (uint64_t)-RT_EOPNOTSUPP;
 }
 

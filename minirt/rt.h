@@ -138,7 +138,8 @@ struct bpfaot_thread *rt_current_thread(void);
 
 /* Id of the current thread, for ownership marks. */
 RT_INLINE uint32_t rt_owner(const struct bpfaot_env *env) {
-  return env->thread ? env->thread->tid : rt_gettid();
+  const struct bpfaot_thread *thread = env->thread ? env->thread : rt_current_thread();
+  return thread ? thread->tid : rt_gettid();
 }
 
 uint32_t rt_cpu_number(void);
