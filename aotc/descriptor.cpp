@@ -101,7 +101,8 @@ void make_note(llvm::Module& module, llvm::GlobalVariable* descriptor, uint32_t 
   llvm::Constant* text = llvm::ConstantDataArray::get(context, llvm::ArrayRef<uint8_t>(bytes));
   auto* type = llvm::StructType::get(context, {text->getType(), word}, true);
   auto* note = new llvm::GlobalVariable(module, type, true, llvm::GlobalValue::InternalLinkage, nullptr, "note");
-  llvm::Constant* field = llvm::ConstantExpr::getGetElementPtr(
+  // In bounds, or LLVM takes the distance for a relocation and the note for writable data.
+  llvm::Constant* field = llvm::ConstantExpr::getInBoundsGetElementPtr(
       llvm::Type::getInt8Ty(context), note, llvm::ConstantInt::get(word, sizeof(head)));
   note->setInitializer(llvm::ConstantStruct::get(type, {text, distance(descriptor, field)}));
   note->setSection(".note.bpfaot");

@@ -8,9 +8,11 @@
 
 #include "support/files.h"
 
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/Bitcode/BitcodeReader.h>
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Linker/Linker.h>
 #include <llvm/Support/MemoryBuffer.h>
@@ -42,6 +44,20 @@ void declare_memory_functions(llvm::Module& module) {
 
 bool stays_visible(const llvm::GlobalValue& value) {
   return value.getName() == "bpfaot_image" || value.getName() == "__bpfaot_rt";
+}
+
+// The runtime block is filled before any program runs and read-only afterwards, so what is read from
+// it may be read once. Metadata that does not hold in this company goes: programs have no C types
+// for alias analysis to reason with, and the bitcode's -O1 forbids unrolling.
+void adjust_metadata(llvm::Function& function) {
+  for (llvm::Instruction& insn : llvm::instructions(function)) {
+    insn.setMetadata(llvm::LLVMContext::MD_tbaa, nullptr);
+    insn.setMetadata(llvm::LLVMContext::MD_tbaa_struct, nullptr);
+    insn.setMetadata(llvm::LLVMContext::MD_loop, nullptr);
+    auto* load = llvm::dyn_cast<llvm::LoadInst>(&insn);
+    if (load != nullptr && llvm::getUnderlyingObject(load->getPointerOperand())->getName() == "__bpfaot_rt")
+      load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(load->getContext(), {}));
+  }
 }
 
 void internalise(llvm::Module& module) {
@@ -104,6 +120,7 @@ Status Runtime::link_into(llvm::Module& module, const targets::Target& target, s
     if (function.isDeclaration())
       continue;
     set_function_attributes(function, target, cpu, use);
+    adjust_metadata(function);
     if (!is_memory_function(function)) {
       function.removeFnAttr("no-builtins");
       function.removeFnAttr("no-builtin-memcpy");
