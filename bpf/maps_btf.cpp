@@ -6,6 +6,8 @@
 // The bytes of the variable are zero but for relocations, which give static initial values.
 #include "bpf/maps_btf.h"
 
+#include "bpf/bytes.h"
+
 namespace bpfaot::bpf {
 namespace {
 
@@ -194,13 +196,27 @@ private:
         if (relocation.offset < values.begin || relocation.offset >= values.end)
           continue;
         const uint64_t index = (relocation.offset - values.begin) / 8;
+        const std::string target = initial_target(relocation);
         MapDef& map = object_.maps[values.map.value];
-        const ElfSymbol& symbol = object_.elf.symbols[relocation.symbol];
-        if ((relocation.offset - values.begin) % 8 != 0 || index >= UINT32_MAX || symbol.name.empty())
+        if ((relocation.offset - values.begin) % 8 != 0 || index >= UINT32_MAX || target.empty())
           object_.map_faults.emplace(values.map, make_error(Code::kMapDef, "map '" + map.name + "': an initial value cannot be understood"));
         else
-          map.values.push_back({static_cast<uint32_t>(index), std::string(symbol.name)});
+          map.values.push_back({static_cast<uint32_t>(index), target});
       }
+  }
+
+  // A map or function by its symbol, or by section and addend when it is static.
+  std::string initial_target(const ElfRelocation& relocation) const {
+    const ElfSymbol& symbol = object_.elf.symbols[relocation.symbol];
+    const auto addend = load<uint64_t>(object_.elf.sections[section_].data, relocation.offset);
+    if (symbol.kind != SymbolKind::section)
+      return std::string(symbol.name);
+    if (!addend || *addend > UINT32_MAX)
+      return {};
+    if (const auto map = object_.map_at.find({symbol.section, *addend}); map != object_.map_at.end())
+      return object_.map(map->second).name;
+    const CodeRange* code = object_.code_at(symbol.section, static_cast<uint32_t>(*addend / 8));
+    return code != nullptr ? code->name : std::string();
   }
 
   struct Values {

@@ -70,7 +70,7 @@ public:
   }
 
 private:
-  bool is_code(uint32_t section) const { return object_.elf.sections[section].is_code(); }
+  bool is_code(uint32_t section) const { return section < object_.elf.sections.size() && object_.elf.sections[section].is_code(); }
 
   Failure wrong_kind(const ElfRelocation& relocation, const char* needed) const {
     return Failure(make_error(Code::kReloc, "relocation of a kind that does not fit the instruction")

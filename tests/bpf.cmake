@@ -1,2 +1,58 @@
 # SPDX-License-Identifier: MIT
-bpfaot_test(test_bpf SOURCES unit/bpf/insn_test.cpp unit/bpf/section_test.cpp USES bpf support LABELS unit)
+# Objects are compiled while building, so that the tests see what the installed clang really emits.
+find_program(BPFAOT_CLANG NAMES clang-19 REQUIRED)
+set(bpf_objects ${CMAKE_BINARY_DIR}/tests/bpf_objects)
+file(MAKE_DIRECTORY ${bpf_objects})
+set(bpf_object_files "")
+function(bpf_test_object name source)
+  add_custom_command(OUTPUT ${bpf_objects}/${name}.bpf.o
+    COMMAND ${BPFAOT_CLANG} -O2 -target bpf -D__TARGET_ARCH_x86 -I /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} ${ARGN}
+            -c ${CMAKE_CURRENT_SOURCE_DIR}/unit/bpf/objects/${source}.bpf.c -o ${bpf_objects}/${name}.bpf.o
+    DEPENDS unit/bpf/objects/${source}.bpf.c VERBATIM)
+  set(bpf_object_files ${bpf_object_files} ${bpf_objects}/${name}.bpf.o PARENT_SCOPE)
+endfunction()
+bpf_test_object(features features -g -mcpu=v3)
+bpf_test_object(features_v1 features -g -mcpu=v1 -Wno-atomic-alignment)
+bpf_test_object(features_v4 features -g -mcpu=v4)
+bpf_test_object(legacy legacy -g -mcpu=v3)
+bpf_test_object(plain plain -mcpu=v3)
+bpf_test_object(arm64 arm64 -g -mcpu=v3)
+bpf_test_object(arm64_core arm64 -g -mcpu=v3 -DCORE)
+bpf_test_object(riscv64 arm64 -g -mcpu=v3 -DRISCV)
+bpf_test_object(big_endian plain -mcpu=v3 -target bpfeb)
+add_custom_target(bpf_test_objects DEPENDS ${bpf_object_files})
+
+bpfaot_test(test_bpf SOURCES unit/bpf/insn_test.cpp unit/bpf/section_test.cpp unit/bpf/object_test.cpp
+  unit/bpf/link_test.cpp unit/bpf/hostile_test.cpp unit/bpf/btf_test.cpp USES bpf support LABELS unit)
+target_compile_definitions(test_bpf PRIVATE BPF_OBJECTS="${bpf_objects}")
+add_dependencies(test_bpf bpf_test_objects)
+
+# carve_bpf PROGRAM OUT: takes the object out of a libbpf tool.
+add_executable(carve_bpf tools/carve_bpf.cpp)
+target_link_libraries(carve_bpf PRIVATE bpfaot_flags bpfaot_support)
+set_target_properties(carve_bpf PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+# Fuzzers are whole programs of their own: every source is instrumented, with clang's libFuzzer.
+#   cmake -B build/fuzz -DBPFAOT_BUILD_FUZZERS=ON -DCMAKE_CXX_COMPILER=clang++-19
+#   ninja -C build/fuzz fuzz_object fuzz_seeds && build/fuzz/tests/fuzz_object build/fuzz/tests/seeds
+option(BPFAOT_BUILD_FUZZERS "libFuzzer targets (need clang++-19)" OFF)
+if(BPFAOT_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    message(FATAL_ERROR "BPFAOT_BUILD_FUZZERS needs -DCMAKE_CXX_COMPILER=clang++-19")
+  endif()
+  get_target_property(bpf_sources bpfaot_bpf SOURCES)
+  list(TRANSFORM bpf_sources PREPEND ${PROJECT_SOURCE_DIR}/bpf/)
+  get_target_property(support_sources bpfaot_support SOURCES)
+  list(TRANSFORM support_sources PREPEND ${PROJECT_SOURCE_DIR}/support/)
+  add_executable(fuzz_object fuzz/fuzz_object.cpp ${bpf_sources} ${support_sources})
+  target_link_libraries(fuzz_object PRIVATE bpfaot_flags elf)
+  target_compile_options(fuzz_object PRIVATE -g1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(fuzz_object PRIVATE -fsanitize=fuzzer,address,undefined)
+  set_target_properties(fuzz_object PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  set(seeds ${CMAKE_BINARY_DIR}/tests/seeds)
+  add_custom_target(fuzz_seeds
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${seeds}
+    COMMAND ${CMAKE_COMMAND} -E copy ${bpf_object_files} ${seeds}
+    COMMAND sh -c "for tool in bashreadline gethostlatency funclatency opensnoop javagc; do test ! -r /usr/sbin/$tool || $<TARGET_FILE:carve_bpf> /usr/sbin/$tool ${seeds}/$tool.bpf.o; done"
+    DEPENDS bpf_test_objects carve_bpf VERBATIM)
+endif()
