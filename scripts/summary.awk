@@ -86,7 +86,10 @@ function finish_test(    bad) {
   skip_reason = status == "disabled" ? "disabled" : "not run"
 }
 # A script test that skips says so in its last line of output.
-/^[^<]*SKIP: / { skip_reason = unescape(substr($0, index($0, "SKIP: ") + 6)) }
+/SKIP: / && !/<testcase / { skip_reason = substr($0, index($0, "SKIP: ") + 6)
+  sub(/<\/system-out>.*/, "", skip_reason)
+  skip_reason = unescape(skip_reason)
+}
 
 END {
   finish_test()

@@ -11,9 +11,11 @@ cat >"$SCRATCH/ctest.junit" <<'X'
 	<testcase name="script_plain" classname="script_plain" time="0.1" status="run">
 	<testcase name="script_skip" classname="script_skip" time="0.1" status="notrun">
 		<skipped message="SKIP_RETURN_CODE=77"/>
-		<system-out>
+		<system-out>something first
 SKIP: no terminal &amp; no luck
 </system-out>
+	<testcase name="script_skip_at_once" classname="x" time="0.1" status="notrun">
+		<system-out>SKIP: no qemu</system-out>
 </testsuite>
 X
 cat >"$SCRATCH/gtest_mixed.xml" <<'X'
@@ -40,9 +42,10 @@ skipped  gtest_mixed: A.absent: no kernel here
 skipped  gtest_mixed: A.off: disabled
 skipped  script_cases: two: no qemu
 skipped  script_skip: no terminal & no luck
+skipped  script_skip_at_once: no qemu
 FAILED   gtest_mixed: A.bad
 FAILED   gtest_crash
-4 passed, 2 failed, 4 skipped
+4 passed, 2 failed, 5 skipped
 X
 check the_counts_are_right diff "$SCRATCH/expected" "$SCRATCH/out"
 check a_failure_is_an_exit_status test "$status" -eq 1
