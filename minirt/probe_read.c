@@ -37,10 +37,33 @@ static uint32_t own_pid(void) {
   return thread ? thread->tgid : (uint32_t)rt_syscall6(RT_NR_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+enum { kFutexWaitPrivate = 128 };
+
+/* Whether the page can be read, by a system call that reads it: waiting for no time on a word. */
+static bool page_is_readable(uint64_t address) {
+  int64_t no_time[2] = {0, 0};
+  return rt_syscall6(RT_NR_futex, (long)(address & ~(uint64_t)3), kFutexWaitPrivate, 0,
+                     (long)no_time, 0, 0) != -RT_EFAULT;
+}
+
+/* For kernels without process_vm_readv, and qemu-user: asks for each page first. Another thread that
+ * unmaps the page in between would make this fault, which is why it is not the first choice. */
+static RT_COLD bool read_after_asking(void *to, uint64_t size, uint64_t from) {
+  for (uint64_t page = from & ~(uint64_t)(kPage - 1); page < from + size; page += kPage) {
+    if (!page_is_readable(page))
+      return false;
+  }
+  __builtin_memmove(to, (const void *)from, size);
+  return true;
+}
+
 static bool read_foreign(uint32_t pid, void *to, uint64_t size, uint64_t from) {
   uint64_t local[2] = {(uint64_t)to, size}, remote[2] = {from, size};
-  return rt_syscall6(RT_NR_process_vm_readv, (long)pid, (long)local, 1, (long)remote, 1, 0) ==
-         (long)size;
+  long result =
+      rt_syscall6(RT_NR_process_vm_readv, (long)pid, (long)local, 1, (long)remote, 1, 0);
+  if (rt_unlikely(result == -RT_ENOSYS))
+    return read_after_asking(to, size, from);
+  return result == (long)size;
 }
 
 RT_SLOW int64_t rt_probe_read(void *to, uint64_t size, uint64_t from) {

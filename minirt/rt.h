@@ -48,7 +48,7 @@ RT_INLINE bool rt_cas32(uint32_t *p, uint32_t expected, uint32_t desired) {
 /* errno values are the same numbers on all machines Linux's generic table serves. */
 enum {
   RT_EPERM = 1, RT_ENOENT = 2, RT_ESRCH = 3, RT_E2BIG = 7, RT_EAGAIN = 11, RT_EFAULT = 14,
-  RT_EBUSY = 16, RT_EEXIST = 17, RT_EINVAL = 22, RT_ENOSPC = 28, RT_EOPNOTSUPP = 95,
+  RT_EBUSY = 16, RT_EEXIST = 17, RT_EINVAL = 22, RT_ENOSPC = 28, RT_ENOSYS = 38, RT_EOPNOTSUPP = 95,
 };
 
 enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */

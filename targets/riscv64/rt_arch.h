@@ -12,6 +12,7 @@ enum {
   RT_NR_close = 57,
   RT_NR_read = 63,
   RT_NR_clock_gettime = 113,
+  RT_NR_futex = 98,
   RT_NR_sched_yield = 124,
   RT_NR_tkill = 130,
   RT_NR_prctl = 167,

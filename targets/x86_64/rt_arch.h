@@ -11,6 +11,7 @@ enum {
   RT_NR_openat = 257,
   RT_NR_read = 0,
   RT_NR_close = 3,
+  RT_NR_futex = 202,
   RT_NR_sched_yield = 24,
   RT_NR_getpid = 39,
   RT_NR_getuid = 102,
