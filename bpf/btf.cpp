@@ -21,13 +21,15 @@ std::span<const BtfEnumerator> Btf::enumerators(const BtfType& type) const {
 }
 
 std::span<const BtfParameter> Btf::parameters(const BtfType& type) const {
-  return type.kind == BtfKind::function_proto ? std::span(parameters_).subspan(type.first, type.count)
-                                              : std::span<const BtfParameter>();
+  return type.kind == BtfKind::function_proto
+             ? std::span(parameters_).subspan(type.first, type.count)
+             : std::span<const BtfParameter>();
 }
 
 std::span<const BtfSectionVariable> Btf::section_variables(const BtfType& type) const {
-  return type.kind == BtfKind::data_section ? std::span(section_variables_).subspan(type.first, type.count)
-                                            : std::span<const BtfSectionVariable>();
+  return type.kind == BtfKind::data_section
+             ? std::span(section_variables_).subspan(type.first, type.count)
+             : std::span<const BtfSectionVariable>();
 }
 
 std::optional<std::string_view> Btf::string(uint32_t offset) const {
@@ -96,7 +98,8 @@ std::optional<BtfFoundMember> Btf::find_member(uint32_t struct_id, std::string_v
   return find_member(struct_id, name, budget);
 }
 
-std::optional<BtfFoundMember> Btf::find_member(uint32_t struct_id, std::string_view name, unsigned& budget) const {
+std::optional<BtfFoundMember> Btf::find_member(uint32_t struct_id, std::string_view name,
+                                               unsigned& budget) const {
   for (const BtfMember& member : members(resolved(struct_id))) {
     if (budget == 0)
       return std::nullopt;
@@ -127,7 +130,9 @@ std::string Btf::name_of(uint32_t id) const {
     case BtfKind::enumeration:
     case BtfKind::enumeration64: return "enum " + name + suffix;
     case BtfKind::forward: return (found.kind_flag ? "union " : "struct ") + name + suffix;
-    case BtfKind::pointer: suffix = (suffix.starts_with(" *") ? " *" + suffix.substr(1) : " *" + suffix); break;
+    case BtfKind::pointer:
+      suffix = (suffix.starts_with(" *") ? " *" + suffix.substr(1) : " *" + suffix);
+      break;
     case BtfKind::array: suffix += "[" + std::to_string(found.count) + "]"; break;
     case BtfKind::function_proto: return "function" + suffix;
     case BtfKind::volatile_type:

@@ -19,11 +19,19 @@ struct Header {
 struct CoreHeader { // follows when header_size allows
   uint32_t core_off, core_len;
 };
-struct RawFunc { uint32_t insn_off, type; };
-struct RawLine { uint32_t insn_off, file_off, text_off, position; };
-struct RawCore { uint32_t insn_off, type, access_off, kind; };
+struct RawFunc {
+  uint32_t insn_off, type;
+};
+struct RawLine {
+  uint32_t insn_off, file_off, text_off, position;
+};
+struct RawCore {
+  uint32_t insn_off, type, access_off, kind;
+};
 
-Failure malformed(std::string what) { return fail(Code::kBtfExt, ".BTF.ext: " + std::move(what)); }
+Failure malformed(std::string what) {
+  return fail(Code::kBtfExt, ".BTF.ext: " + std::move(what));
+}
 
 class Reader {
 public:
@@ -39,15 +47,21 @@ public:
       return malformed("version " + std::to_string(header->version) + ", known is 1");
     base_ = header->header_size;
     TRY(read_table<RawFunc>("function", header->func_off, header->func_len,
-                            [&](uint32_t section, uint32_t slot, const RawFunc& raw) { return add(section, slot, raw); }));
+                            [&](uint32_t section, uint32_t slot, const RawFunc& raw) {
+                              return add(section, slot, raw);
+                            }));
     TRY(read_table<RawLine>("line", header->line_off, header->line_len,
-                            [&](uint32_t section, uint32_t slot, const RawLine& raw) { return add(section, slot, raw); }));
+                            [&](uint32_t section, uint32_t slot, const RawLine& raw) {
+                              return add(section, slot, raw);
+                            }));
     if (base_ >= sizeof(Header) + sizeof(CoreHeader)) {
       const auto core = load<CoreHeader>(section_, sizeof(Header));
       if (!core)
         return malformed("header is cut off");
       TRY(read_table<RawCore>("CO-RE", core->core_off, core->core_len,
-                              [&](uint32_t section, uint32_t slot, const RawCore& raw) { return add(section, slot, raw); }));
+                              [&](uint32_t section, uint32_t slot, const RawCore& raw) {
+                                return add(section, slot, raw);
+                              }));
     }
     const auto sort = [](auto& list) {
       std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
@@ -61,7 +75,8 @@ public:
   }
 
 private:
-  template <class Raw, class Add> Status read_table(const char* what, uint32_t off, uint32_t length, Add add_record) {
+  template <class Raw, class Add>
+  Status read_table(const char* what, uint32_t off, uint32_t length, Add add_record) {
     const std::string name(what);
     if (length == 0)
       return {};
@@ -71,18 +86,22 @@ private:
       return malformed(name + " table points outside the section or has short records");
     uint64_t at = 4;
     while (at < length) {
-      struct Group { uint32_t name_off, count; };
+      struct Group {
+        uint32_t name_off, count;
+      };
       const auto group = load<Group>(*table, at);
       const auto section_name = group ? btf_.string(group->name_off) : std::nullopt;
       at += sizeof(Group);
-      const auto records = group ? slice(*table, at, uint64_t{group->count} * *stride) : std::nullopt;
+      const auto records =
+          group ? slice(*table, at, uint64_t{group->count} * *stride) : std::nullopt;
       if (!section_name || !records)
         return malformed(name + " table is cut off");
       const auto section = find_section_(*section_name);
       for (uint64_t i = 0; section && i < group->count; ++i) {
         const auto raw = load<Raw>(*records, i * *stride);
         if (raw->insn_off % 8 != 0)
-          return malformed(name + " record inside an instruction of section '" + std::string(*section_name) + "'");
+          return malformed(name + " record inside an instruction of section '" +
+                           std::string(*section_name) + "'");
         TRY(add_record(*section, raw->insn_off / 8, *raw));
       }
       at += records->size();
@@ -92,7 +111,8 @@ private:
 
   Status add(uint32_t section, uint32_t slot, const RawFunc& raw) {
     if (raw.type >= btf_.type_count() || btf_.type(raw.type).kind != BtfKind::function)
-      return malformed("function record names type " + std::to_string(raw.type) + ", which is no function");
+      return malformed("function record names type " + std::to_string(raw.type) +
+                       ", which is no function");
     ext_.functions.push_back({section, slot, raw.type});
     return {};
   }
@@ -122,8 +142,9 @@ private:
 
 } // namespace
 
-Result<BtfExt> read_btf_ext(std::span<const uint8_t> section, const Btf& btf,
-                            const std::function<std::optional<uint32_t>(std::string_view)>& find_section) {
+Result<BtfExt>
+read_btf_ext(std::span<const uint8_t> section, const Btf& btf,
+             const std::function<std::optional<uint32_t>(std::string_view)>& find_section) {
   return Reader(section, btf, find_section).read();
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// .BTF.ext: which function each piece of code is, which source line each instruction comes from (the
-// text of the line included), and the CO-RE records. Positions are slots within an ELF section.
+// .BTF.ext: which function each piece of code is, which source line each instruction comes from
+// (the text of the line included), and the CO-RE records. Positions are slots within an ELF
+// section.
 #pragma once
 
 #include "bpf/btf.h"
@@ -35,7 +36,8 @@ struct BtfExt { // each list sorted by section and slot
 
 // `find_section` gives the index of the ELF section of a name; records of unknown sections are left
 // out. [btf-ext-malformed]
-Result<BtfExt> read_btf_ext(std::span<const uint8_t> section, const Btf& btf,
-                            const std::function<std::optional<uint32_t>(std::string_view)>& find_section);
+Result<BtfExt>
+read_btf_ext(std::span<const uint8_t> section, const Btf& btf,
+             const std::function<std::optional<uint32_t>(std::string_view)>& find_section);
 
 } // namespace bpfaot::bpf

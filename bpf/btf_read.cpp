@@ -22,9 +22,13 @@ struct RawType {
 };
 constexpr uint16_t kMagic = 0xeb9f;
 
-Failure malformed(std::string what) { return fail(Code::kBtf, ".BTF: " + std::move(what)); }
+Failure malformed(std::string what) {
+  return fail(Code::kBtf, ".BTF: " + std::move(what));
+}
 
-std::string number(uint64_t value) { return std::to_string(value); }
+std::string number(uint64_t value) {
+  return std::to_string(value);
+}
 
 } // namespace
 
@@ -48,8 +52,10 @@ private:
       return malformed("no BTF header");
     if (header->version != 1)
       return malformed("version " + number(header->version) + ", known is 1");
-    const auto types = slice(section_, uint64_t{header->header_size} + header->type_off, header->type_len);
-    const auto strings = slice(section_, uint64_t{header->header_size} + header->string_off, header->string_len);
+    const auto types =
+        slice(section_, uint64_t{header->header_size} + header->type_off, header->type_len);
+    const auto strings =
+        slice(section_, uint64_t{header->header_size} + header->string_off, header->string_len);
     if (header->header_size < sizeof(Header) || !types || !strings)
       return malformed("header points outside the section");
     if (strings->empty() || strings->front() != 0 || strings->back() != 0)
@@ -97,8 +103,12 @@ private:
     case BtfKind::structure:
     case BtfKind::union_type: type.size = raw.size_or_type; return read_members(length, type);
     case BtfKind::enumeration: type.size = raw.size_or_type; return read_enumerators(length, type);
-    case BtfKind::enumeration64: type.size = raw.size_or_type; return read_enumerators64(length, type);
-    case BtfKind::function_proto: type.target = raw.size_or_type; return read_parameters(length, type);
+    case BtfKind::enumeration64:
+      type.size = raw.size_or_type;
+      return read_enumerators64(length, type);
+    case BtfKind::function_proto:
+      type.target = raw.size_or_type;
+      return read_parameters(length, type);
     case BtfKind::data_section: type.size = raw.size_or_type; return read_section(length, type);
     case BtfKind::variable:
       type.target = raw.size_or_type;
@@ -112,7 +122,10 @@ private:
       type.target = raw.size_or_type;
       type.linkage = static_cast<uint8_t>(length);
       return {};
-    case BtfKind::pointer: type.size = 8; type.target = raw.size_or_type; return {};
+    case BtfKind::pointer:
+      type.size = 8;
+      type.target = raw.size_or_type;
+      return {};
     case BtfKind::forward: return {};
     case BtfKind::type_def:
     case BtfKind::volatile_type:
@@ -130,7 +143,8 @@ private:
     type.bit_offset = data >> 16 & 0xff;
     type.bits = data & 0xff;
     if (type.size == 0 || type.size > 16 || uint32_t{type.bits} + type.bit_offset > type.size * 8)
-      return malformed("integer type " + number(id()) + " of " + number(type.size) + " bytes has " + number(type.bits) + " bits");
+      return malformed("integer type " + number(id()) + " of " + number(type.size) + " bytes has " +
+                       number(type.bits) + " bits");
     return {};
   }
 
@@ -142,7 +156,9 @@ private:
   }
 
   Status read_members(uint32_t length, BtfType& type) {
-    struct Raw { uint32_t name_off, type, offset; };
+    struct Raw {
+      uint32_t name_off, type, offset;
+    };
     type.first = static_cast<uint32_t>(btf_.members_.size());
     type.count = length;
     for (uint32_t i = 0; i < length; ++i) {
@@ -164,7 +180,10 @@ private:
   }
 
   Status read_enumerators(uint32_t length, BtfType& type) {
-    struct Raw { uint32_t name_off; int32_t value; };
+    struct Raw {
+      uint32_t name_off;
+      int32_t value;
+    };
     TRY(check_enumeration(type));
     type.first = static_cast<uint32_t>(btf_.enumerators_.size());
     type.count = length;
@@ -180,20 +199,25 @@ private:
   }
 
   Status read_enumerators64(uint32_t length, BtfType& type) {
-    struct Raw { uint32_t name_off, low, high; };
+    struct Raw {
+      uint32_t name_off, low, high;
+    };
     TRY(check_enumeration(type));
     type.first = static_cast<uint32_t>(btf_.enumerators_.size());
     type.count = length;
     type.encoding = type.kind_flag ? kBtfSigned : 0;
     for (uint32_t i = 0; i < length; ++i) {
       const auto raw = TRY(take<Raw>());
-      btf_.enumerators_.push_back({TRY(name(raw.name_off)), static_cast<int64_t>(uint64_t{raw.high} << 32 | raw.low)});
+      btf_.enumerators_.push_back(
+          {TRY(name(raw.name_off)), static_cast<int64_t>(uint64_t{raw.high} << 32 | raw.low)});
     }
     return {};
   }
 
   Status read_parameters(uint32_t length, BtfType& type) {
-    struct Raw { uint32_t name_off, type; };
+    struct Raw {
+      uint32_t name_off, type;
+    };
     type.first = static_cast<uint32_t>(btf_.parameters_.size());
     type.count = length;
     for (uint32_t i = 0; i < length; ++i) {
@@ -204,7 +228,9 @@ private:
   }
 
   Status read_section(uint32_t length, BtfType& type) {
-    struct Raw { uint32_t type, offset, size; };
+    struct Raw {
+      uint32_t type, offset, size;
+    };
     type.first = static_cast<uint32_t>(btf_.section_variables_.size());
     type.count = length;
     for (uint32_t i = 0; i < length; ++i) {
@@ -238,7 +264,10 @@ private:
     enum : uint8_t { kOpen = 0xff, kUnseen = 0xfe };
     std::vector<uint8_t> depth(count, kUnseen);
     btf_.align_.assign(count, 1);
-    struct Frame { uint32_t id, next; uint8_t deepest; };
+    struct Frame {
+      uint32_t id, next;
+      uint8_t deepest;
+    };
     std::vector<Frame> stack;
     for (uint32_t root = 1; root < count; ++root) {
       if (depth[root] != kUnseen)
@@ -253,7 +282,8 @@ private:
           depth[frame.id] = own;
           btf_.align_[frame.id] = align_from_parts(btf_.types_[frame.id]);
           if (own > kMaxDepth)
-            return malformed("type " + number(frame.id) + " is nested deeper than " + number(kMaxDepth));
+            return malformed("type " + number(frame.id) + " is nested deeper than " +
+                             number(kMaxDepth));
           stack.pop_back();
           if (!stack.empty())
             stack.back().deepest = std::max(stack.back().deepest, own);
@@ -305,9 +335,12 @@ private:
     for (uint32_t id = 1; id < btf_.type_count(); ++id) {
       const BtfType& type = btf_.types_[id];
       for (const BtfMember& member : btf_.members(type)) {
-        const uint64_t bits = member.bit_size != 0 ? member.bit_size : uint64_t{btf_.size_of(member.type).value_or(0)} * 8;
+        const uint64_t bits = member.bit_size != 0
+                                  ? member.bit_size
+                                  : uint64_t{btf_.size_of(member.type).value_or(0)} * 8;
         if (member.bit_off + bits > uint64_t{type.size} * 8)
-          return malformed("member '" + std::string(member.name) + "' of type " + number(id) + " lies outside it");
+          return malformed("member '" + std::string(member.name) + "' of type " + number(id) +
+                           " lies outside it");
       }
       if (type.kind == BtfKind::array && btf_.size_of(type.target) && !btf_.size_of(id))
         return malformed("array type " + number(id) + " is larger than 4 GiB");
@@ -320,6 +353,8 @@ private:
   Btf btf_;
 };
 
-Result<Btf> Btf::read(std::span<const uint8_t> section) { return Reader(section).read(); }
+Result<Btf> Btf::read(std::span<const uint8_t> section) {
+  return Reader(section).read();
+}
 
 } // namespace bpfaot::bpf

@@ -11,7 +11,8 @@
 namespace bpfaot::bpf {
 
 // [offset, offset + size) of `bytes`, nothing when it is not inside.
-inline std::optional<std::span<const uint8_t>> slice(std::span<const uint8_t> bytes, uint64_t offset, uint64_t size) {
+inline std::optional<std::span<const uint8_t>> slice(std::span<const uint8_t> bytes,
+                                                     uint64_t offset, uint64_t size) {
   if (offset > bytes.size() || size > bytes.size() - offset)
     return std::nullopt;
   return bytes.subspan(offset, size);

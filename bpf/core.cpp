@@ -9,13 +9,14 @@ namespace bpfaot::bpf {
 namespace {
 
 constexpr std::string_view kNames[] = {
-    "field_byte_offset", "field_byte_size", "field_exists", "field_signed", "field_lshift_u64",
-    "field_rshift_u64", "type_id_local", "type_id_target", "type_exists", "type_size",
-    "enumval_exists", "enumval_value", "type_matches",
+    "field_byte_offset", "field_byte_size", "field_exists",   "field_signed", "field_lshift_u64",
+    "field_rshift_u64",  "type_id_local",   "type_id_target", "type_exists",  "type_size",
+    "enumval_exists",    "enumval_value",   "type_matches",
 };
 
 Failure malformed(const CoreRecord& record, const char* what) {
-  return fail(Code::kBtfExt, "CO-RE record at slot " + std::to_string(record.slot) + ": access '" + record.access + "' " + what);
+  return fail(Code::kBtfExt, "CO-RE record at slot " + std::to_string(record.slot) + ": access '" +
+                                 record.access + "' " + what);
 }
 
 Result<std::vector<uint32_t>> parse_access(const CoreRecord& record) {
@@ -36,7 +37,8 @@ Result<std::vector<uint32_t>> parse_access(const CoreRecord& record) {
   }
 }
 
-Result<std::string> field_path(const Btf& btf, const CoreRecord& record, const std::vector<uint32_t>& steps) {
+Result<std::string> field_path(const Btf& btf, const CoreRecord& record,
+                               const std::vector<uint32_t>& steps) {
   std::string path;
   uint32_t id = btf.resolve(record.type);
   for (size_t i = 1; i < steps.size(); ++i) {
@@ -64,7 +66,9 @@ std::string_view core_kind_name(CoreKind kind) {
   return number < std::size(kNames) ? kNames[number] : "unknown kind";
 }
 
-bool is_field_kind(CoreKind kind) { return kind <= CoreKind::field_rshift_u64; }
+bool is_field_kind(CoreKind kind) {
+  return kind <= CoreKind::field_rshift_u64;
+}
 
 std::string_view core_essential_name(std::string_view name) {
   for (size_t i = name.size(); i-- > 1;)

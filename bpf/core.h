@@ -15,8 +15,19 @@
 namespace bpfaot::bpf {
 
 enum class CoreKind : uint32_t { // numbers of enum bpf_core_relo_kind
-  field_byte_offset, field_byte_size, field_exists, field_signed, field_lshift_u64, field_rshift_u64,
-  type_id_local, type_id_target, type_exists, type_size, enumval_exists, enumval_value, type_matches,
+  field_byte_offset,
+  field_byte_size,
+  field_exists,
+  field_signed,
+  field_lshift_u64,
+  field_rshift_u64,
+  type_id_local,
+  type_id_target,
+  type_exists,
+  type_size,
+  enumval_exists,
+  enumval_value,
+  type_matches,
 };
 
 struct CoreRecord {

@@ -25,10 +25,18 @@ struct ElfSection {
   bool is_zero_filled() const { return type == 8; }              // SHT_NOBITS
 };
 
-enum class SymbolKind : uint8_t { notype = 0, object = 1, function = 2, section = 3, file = 4, other };
+enum class SymbolKind : uint8_t {
+  notype = 0,
+  object = 1,
+  function = 2,
+  section = 3,
+  file = 4,
+  other
+};
 
 struct ElfSymbol {
-  static constexpr uint32_t kUndefined = 0, kNowhere = UINT32_MAX; // absolute and other special ones
+  static constexpr uint32_t kUndefined = 0,
+                            kNowhere = UINT32_MAX; // absolute and other special ones
   std::string_view name;
   uint32_t section = kUndefined;
   uint64_t value = 0, size = 0;
@@ -37,14 +45,19 @@ struct ElfSymbol {
 };
 
 enum class RelocKind : uint32_t {
-  none = 0, r64_64 = 1, r64_abs64 = 2, r64_abs32 = 3, r64_nodyld32 = 4, r64_32 = 10,
+  none = 0,
+  r64_64 = 1,
+  r64_abs64 = 2,
+  r64_abs32 = 3,
+  r64_nodyld32 = 4,
+  r64_32 = 10,
 };
 
 struct ElfRelocation {
   uint32_t section = 0; // that it patches
   uint64_t offset = 0;  // bytes in it
   RelocKind kind{};
-  uint32_t symbol = 0;  // index into symbols, checked
+  uint32_t symbol = 0; // index into symbols, checked
 };
 
 struct ElfFile {

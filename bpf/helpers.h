@@ -16,8 +16,20 @@ namespace bpfaot::bpf {
 
 // Meanings are stated at the top of helpers.def.
 enum class HelperArg : uint8_t {
-  none, anything, scalar, ctx, map, key, value, mem_in, mem_in_or_null, mem_out, size,
-  size_or_zero, const_size, record,
+  none,
+  anything,
+  scalar,
+  ctx,
+  map,
+  key,
+  value,
+  mem_in,
+  mem_in_or_null,
+  mem_out,
+  size,
+  size_or_zero,
+  const_size,
+  record,
 };
 enum class HelperRet : uint8_t { integer, nothing, map_value_or_null, memory_or_null };
 
@@ -48,8 +60,8 @@ struct HelperInfo {
   }
 };
 
-std::span<const HelperInfo> all_helpers();  // those of helpers.def, by id
-const HelperInfo* find_helper(int32_t id);  // null: not implemented
+std::span<const HelperInfo> all_helpers();       // those of helpers.def, by id
+const HelperInfo* find_helper(int32_t id);       // null: not implemented
 std::string_view kernel_helper_name(int32_t id); // "" when the kernel has no such helper
 // "bpf_get_stackid" for any helper of the kernel, "helper 1006" for others.
 std::string helper_name(int32_t id);

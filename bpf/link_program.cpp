@@ -15,7 +15,8 @@ namespace {
 bool is_context_type(const Btf& btf, uint32_t id) {
   const BtfType& type = btf.resolved(id);
   const std::string_view name = core_essential_name(type.name);
-  return type.kind == BtfKind::structure && (name == "pt_regs" || name == "user_pt_regs" || name == "user_regs_struct");
+  return type.kind == BtfKind::structure &&
+         (name == "pt_regs" || name == "user_pt_regs" || name == "user_regs_struct");
 }
 
 // By members that only one machine's layout has.
@@ -63,7 +64,8 @@ private:
   }
 
   Status add_function(const CodeRange& range) {
-    const auto data = slice(object_.elf.sections[range.section].data, uint64_t{range.begin} * 8, uint64_t{range.end - range.begin} * 8);
+    const auto data = slice(object_.elf.sections[range.section].data, uint64_t{range.begin} * 8,
+                            uint64_t{range.end - range.begin} * 8);
     if (!data)
       return fail(Code::kInsnTruncated, "function '" + range.name + "' lies outside its section");
     std::vector<RawInsn> raw(data->size() / 8);
@@ -80,7 +82,11 @@ private:
       auto relocated = relocate(object_, range.section, range.begin + slot, *insn);
       if (!relocated)
         return at(std::move(relocated).take_error(), range, base, slot, &*insn);
-      ProgramInsn item{.insn = relocated->insn, .slot = SlotIndex(base + slot), .target = {}, .callee = {}, .poisoned = relocated->poisoned};
+      ProgramInsn item{.insn = relocated->insn,
+                       .slot = SlotIndex(base + slot),
+                       .target = {},
+                       .callee = {},
+                       .poisoned = relocated->poisoned};
       if (relocated->callee)
         item.callee = refer_to(*relocated->callee);
       program_->insns.push_back(item);
@@ -90,37 +96,50 @@ private:
     TRY(check_relocations(range, index_of));
     TRY(check_core_records(range, base, index_of));
     add_lines(range, first, base);
-    program_->functions.push_back({.name = range.name, .begin = InsnIndex(first), .end = InsnIndex(program_->insns.size()),
-                                   .btf_type = range.btf_type, .is_global = range.is_global});
+    program_->functions.push_back({.name = range.name,
+                                   .begin = InsnIndex(first),
+                                   .end = InsnIndex(program_->insns.size()),
+                                   .btf_type = range.btf_type,
+                                   .is_global = range.is_global});
     return {};
   }
 
   // Adds where it happened: `slot` counts within the function.
-  Failure at(Failure failure, const CodeRange& range, uint32_t base, uint32_t slot, const Insn* insn) const {
+  Failure at(Failure failure, const CodeRange& range, uint32_t base, uint32_t slot,
+             const Insn* insn) const {
     Diagnostic& diagnostic = failure.diagnostic();
     diagnostic.slot = base + slot;
     if (insn != nullptr)
       diagnostic.insn = print(*insn);
     if (const LineRecord* line = line_at(range, range.begin + slot))
-      diagnostic.location = SourceLocation{std::string(line->file), line->line, line->column, std::string(line->text)};
+      diagnostic.location = SourceLocation{std::string(line->file), line->line, line->column,
+                                           std::string(line->text)};
     return failure;
   }
 
   // The records of a function are a contiguous part of a sorted list.
-  template <class Record> std::span<const Record> records_of(const std::vector<Record>& all, const CodeRange& range) const {
-    const auto before = [](const Record& record, const std::pair<uint32_t, uint32_t>& key) { return std::pair(record.section, record.slot) < key; };
-    const auto begin = std::lower_bound(all.begin(), all.end(), std::pair(range.section, range.begin), before);
-    const auto end = std::lower_bound(begin, all.end(), std::pair(range.section, range.end), before);
+  template <class Record>
+  std::span<const Record> records_of(const std::vector<Record>& all, const CodeRange& range) const {
+    const auto before = [](const Record& record, const std::pair<uint32_t, uint32_t>& key) {
+      return std::pair(record.section, record.slot) < key;
+    };
+    const auto begin =
+        std::lower_bound(all.begin(), all.end(), std::pair(range.section, range.begin), before);
+    const auto end =
+        std::lower_bound(begin, all.end(), std::pair(range.section, range.end), before);
     return {begin, end};
   }
 
   const LineRecord* line_at(const CodeRange& range, uint32_t slot) const {
     const auto lines = records_of(object_.ext.lines, range);
-    const auto after = std::upper_bound(lines.begin(), lines.end(), slot, [](uint32_t wanted, const LineRecord& r) { return wanted < r.slot; });
+    const auto after =
+        std::upper_bound(lines.begin(), lines.end(), slot,
+                         [](uint32_t wanted, const LineRecord& r) { return wanted < r.slot; });
     return after == lines.begin() ? nullptr : &*(after - 1);
   }
 
-  Status resolve_jumps(const CodeRange& range, uint32_t base, size_t first, const std::vector<InsnIndex>& index_of) {
+  Status resolve_jumps(const CodeRange& range, uint32_t base, size_t first,
+                       const std::vector<InsnIndex>& index_of) {
     for (size_t i = first; i < program_->insns.size(); ++i) {
       ProgramInsn& item = program_->insns[i];
       const std::optional<int32_t> off = jump_offset(item.insn);
@@ -130,8 +149,12 @@ private:
       const int64_t target = int64_t{slot} + 1 + *off;
       const bool inside = target >= 0 && target < static_cast<int64_t>(index_of.size());
       if (!inside || !index_of[static_cast<size_t>(target)].valid())
-        return at(Failure(make_error(Code::kJumpTarget, inside ? "jump into the middle of an instruction" : "jump out of function '" + range.name + "'")
-                              .values("slot " + std::to_string(target), "a slot of 0 to " + std::to_string(index_of.size() - 1) + " where an instruction begins")),
+        return at(Failure(make_error(Code::kJumpTarget,
+                                     inside ? "jump into the middle of an instruction"
+                                            : "jump out of function '" + range.name + "'")
+                              .values("slot " + std::to_string(target),
+                                      "a slot of 0 to " + std::to_string(index_of.size() - 1) +
+                                          " where an instruction begins")),
                   range, base, slot, &item.insn);
       item.target = index_of[static_cast<size_t>(target)];
     }
@@ -148,7 +171,8 @@ private:
     return std::nullopt;
   }
 
-  // relocate() looks at the starts of instructions: none may lie elsewhere, and no two at one place.
+  // relocate() looks at the starts of instructions: none may lie elsewhere, and no two at one
+  // place.
   Status check_relocations(const CodeRange& range, const std::vector<InsnIndex>& index_of) const {
     const ElfRelocation* previous = nullptr;
     for (const ElfRelocation& relocation : object_.elf.relocations_of(range.section)) {
@@ -157,8 +181,10 @@ private:
         continue;
       const bool twice = previous != nullptr && previous->offset == relocation.offset;
       if (relocation.offset % 8 != 0 || !index_of[slot - range.begin].valid() || twice)
-        return fail(Code::kReloc, std::string(twice ? "two relocations" : "a relocation inside an instruction") + " at byte " + std::to_string(relocation.offset) +
-                                      " of section '" + std::string(object_.elf.sections[range.section].name) + "'");
+        return fail(Code::kReloc,
+                    std::string(twice ? "two relocations" : "a relocation inside an instruction") +
+                        " at byte " + std::to_string(relocation.offset) + " of section '" +
+                        std::string(object_.elf.sections[range.section].name) + "'");
       previous = &relocation;
     }
     return {};
@@ -166,11 +192,13 @@ private:
 
   // The compiler has written the value for the types of the object itself. That is right for the
   // context, whose layout the target's registers are mapped from, and for ids of local types.
-  Status check_core_records(const CodeRange& range, uint32_t base, const std::vector<InsnIndex>& index_of) {
+  Status check_core_records(const CodeRange& range, uint32_t base,
+                            const std::vector<InsnIndex>& index_of) {
     for (const CoreRecord& record : records_of(object_.ext.core, range)) {
       const uint32_t slot = record.slot - range.begin;
       if (!index_of[slot].valid())
-        return fail(Code::kBtfExt, "CO-RE record inside an instruction of function '" + range.name + "'");
+        return fail(Code::kBtfExt,
+                    "CO-RE record inside an instruction of function '" + range.name + "'");
       if (record.kind == CoreKind::type_id_local)
         continue;
       const std::string what = TRY(describe_core(object_.btf, record));
@@ -179,8 +207,10 @@ private:
           core_machine_ = machine_of_layout(object_.btf, record.type);
         continue;
       }
-      return at(Failure(make_error(Code::kCoreUnsupported, "CO-RE relocation " + what).values("a type of the kernel", "pt_regs, user_pt_regs or user_regs_struct")),
-                range, base, slot, &program_->at(index_of[slot]).insn);
+      return at(
+          Failure(make_error(Code::kCoreUnsupported, "CO-RE relocation " + what)
+                      .values("a type of the kernel", "pt_regs, user_pt_regs or user_regs_struct")),
+          range, base, slot, &program_->at(index_of[slot]).insn);
     }
     return {};
   }
@@ -198,7 +228,8 @@ private:
         continue;
       const LineRecord& line = *(next - 1);
       if (moved)
-        program_->lines.push_back({std::string(line.file), std::string(line.text), line.line, line.column});
+        program_->lines.push_back(
+            {std::string(line.file), std::string(line.text), line.line, line.column});
       item.line = static_cast<uint32_t>(program_->lines.size() - 1);
     }
   }
@@ -250,7 +281,9 @@ std::string_view ctx_machine_name(CtxMachine machine) {
   return "unknown";
 }
 
-Result<std::shared_ptr<const Program>> link_program(std::shared_ptr<const Object> object, size_t program_index, const LinkOptions& options) {
+Result<std::shared_ptr<const Program>> link_program(std::shared_ptr<const Object> object,
+                                                    size_t program_index,
+                                                    const LinkOptions& options) {
   if (program_index >= object->programs.size())
     return fail(Code::kInternal, "program " + std::to_string(program_index) + " does not exist");
   const ProgramEntry& entry = object->programs[program_index];

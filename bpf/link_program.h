@@ -18,7 +18,8 @@ struct LinkOptions {
 
 // `program_index` is a position in object->programs. Diagnostics carry slot, instruction and source
 // line where there is one.
-Result<std::shared_ptr<const Program>> link_program(std::shared_ptr<const Object> object, size_t program_index,
+Result<std::shared_ptr<const Program>> link_program(std::shared_ptr<const Object> object,
+                                                    size_t program_index,
                                                     const LinkOptions& options = {});
 
 // Which machine's register layout a struct of this name in the object's types has.

@@ -31,9 +31,11 @@ struct MapTypeInfo {
   bool per_cpu;
 };
 
-std::span<const MapTypeInfo> all_map_types();      // those of maps.def
-const MapTypeInfo* find_map_type(MapType type);    // null: not implemented
-inline bool is_supported(MapType type) { return find_map_type(type) != nullptr; }
+std::span<const MapTypeInfo> all_map_types();   // those of maps.def
+const MapTypeInfo* find_map_type(MapType type); // null: not implemented
+inline bool is_supported(MapType type) {
+  return find_map_type(type) != nullptr;
+}
 inline MapClassMask map_class_of(MapType type) {
   const MapTypeInfo* info = find_map_type(type);
   return info != nullptr ? info->map_class : map_class::no_map;

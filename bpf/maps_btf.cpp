@@ -18,10 +18,13 @@ Failure wrong(const std::string& map, std::string what) {
 
 class Definition {
 public:
-  Definition(const Object& object, std::string name) : btf_(object.btf) { map_.name = std::move(name); }
+  Definition(const Object& object, std::string name) : btf_(object.btf) {
+    map_.name = std::move(name);
+  }
 
   // `type` is the struct; the inner definition, when there is one, lands in `inner`.
-  Result<MapDef> read(uint32_t type, std::optional<MapDef>& inner, std::optional<uint32_t>& values_off) {
+  Result<MapDef> read(uint32_t type, std::optional<MapDef>& inner,
+                      std::optional<uint32_t>& values_off) {
     const BtfType& record = btf_.resolved(type);
     if (record.kind != BtfKind::structure)
       return wrong(map_.name, "the definition is " + btf_.name_of(type) + ", not a struct");
@@ -33,7 +36,8 @@ public:
     }
     if (map_.type == MapType::unspec)
       return Failure(make_error(Code::kMapNoType, "map '" + map_.name + "' has no type")
-                         .values(has_type_ ? "BPF_MAP_TYPE_UNSPEC" : "no __uint(type, …)", "__uint(type, BPF_MAP_TYPE_…)"));
+                         .values(has_type_ ? "BPF_MAP_TYPE_UNSPEC" : "no __uint(type, …)",
+                                 "__uint(type, BPF_MAP_TYPE_…)"));
     return std::move(map_);
   }
 
@@ -61,7 +65,8 @@ private:
       return wrong(map_.name, "unknown attribute '" + std::string(name) + "'");
     const uint64_t value = TRY(number(member));
     if (value > UINT32_MAX)
-      return wrong(map_.name, "attribute '" + std::string(name) + "' is " + std::to_string(value) + ", which is more than 32 bits");
+      return wrong(map_.name, "attribute '" + std::string(name) + "' is " + std::to_string(value) +
+                                  ", which is more than 32 bits");
     if (is_type) {
       map_.type = MapType{static_cast<uint32_t>(value)};
       has_type_ = true;
@@ -77,7 +82,8 @@ private:
 
   Status check_size(const char* what, bool& known, uint32_t has, uint32_t says) {
     if (known && has != says)
-      return wrong(map_.name, std::string("two sizes for the ") + what + ", " + std::to_string(has) + " and " + std::to_string(says));
+      return wrong(map_.name, std::string("two sizes for the ") + what + ", " +
+                                  std::to_string(has) + " and " + std::to_string(says));
     known = true;
     return {};
   }
@@ -90,7 +96,8 @@ private:
       return static_cast<uint64_t>(values[0].value);
     const BtfType& target = btf_.resolved(type.target);
     if (type.kind != BtfKind::pointer || target.kind != BtfKind::array)
-      return wrong(map_.name, "attribute '" + std::string(member.name) + "' is " + btf_.name_of(member.type) + ", needed __uint(" +
+      return wrong(map_.name, "attribute '" + std::string(member.name) + "' is " +
+                                  btf_.name_of(member.type) + ", needed __uint(" +
                                   std::string(member.name) + ", NUMBER)");
     return uint64_t{target.count};
   }
@@ -99,7 +106,8 @@ private:
     const BtfType& type = btf_.resolved(member.type);
     const std::string name(member.name);
     if (type.kind != BtfKind::pointer)
-      return wrong(map_.name, "attribute '" + name + "' is " + btf_.name_of(member.type) + ", needed __type(" + name + ", TYPE)");
+      return wrong(map_.name, "attribute '" + name + "' is " + btf_.name_of(member.type) +
+                                  ", needed __type(" + name + ", TYPE)");
     const auto bytes = btf_.size_of(type.target);
     if (!bytes)
       return wrong(map_.name, name + " type " + btf_.name_of(type.target) + " has no size");
@@ -110,11 +118,13 @@ private:
   }
 
   // TYPE *values[]: initial values are pointers at member.bit_off / 8 + 8 * index.
-  Status read_values(const BtfMember& member, std::optional<MapDef>& inner, std::optional<uint32_t>& values_off) {
+  Status read_values(const BtfMember& member, std::optional<MapDef>& inner,
+                     std::optional<uint32_t>& values_off) {
     const BtfType& array = btf_.resolved(member.type);
     const BtfType& pointer = btf_.resolved(array.target);
     if (array.kind != BtfKind::array || pointer.kind != BtfKind::pointer)
-      return wrong(map_.name, "attribute 'values' is " + btf_.name_of(member.type) + ", needed __array(values, TYPE)");
+      return wrong(map_.name, "attribute 'values' is " + btf_.name_of(member.type) +
+                                  ", needed __array(values, TYPE)");
     values_off = member.bit_off / 8;
     map_.value_size = map_.value_size != 0 ? map_.value_size : 4;
     const BtfType& element = btf_.resolved(pointer.target);
@@ -199,7 +209,10 @@ private:
         const std::string target = initial_target(relocation);
         MapDef& map = object_.maps[values.map.value];
         if ((relocation.offset - values.begin) % 8 != 0 || index >= UINT32_MAX || target.empty())
-          object_.map_faults.emplace(values.map, make_error(Code::kMapDef, "map '" + map.name + "': an initial value cannot be understood"));
+          object_.map_faults.emplace(
+              values.map,
+              make_error(Code::kMapDef,
+                         "map '" + map.name + "': an initial value cannot be understood"));
         else
           map.values.push_back({static_cast<uint32_t>(index), target});
       }
@@ -213,7 +226,8 @@ private:
       return std::string(symbol.name);
     if (!addend || *addend > UINT32_MAX)
       return {};
-    if (const auto map = object_.map_at.find({symbol.section, *addend}); map != object_.map_at.end())
+    if (const auto map = object_.map_at.find({symbol.section, *addend});
+        map != object_.map_at.end())
       return object_.map(map->second).name;
     const CodeRange* code = object_.code_at(symbol.section, static_cast<uint32_t>(*addend / 8));
     return code != nullptr ? code->name : std::string();

@@ -36,7 +36,8 @@ MapDef make_data_map(std::string_view name, MapSection kind, uint32_t size) {
   map.value_size = size;
   map.max_entries = 1;
   map.section = kind;
-  map.flags = kMmapable | (kind == MapSection::rodata || kind == MapSection::kconfig ? kReadOnlyProgram : 0);
+  map.flags = kMmapable |
+              (kind == MapSection::rodata || kind == MapSection::kconfig ? kReadOnlyProgram : 0);
   return map;
 }
 
@@ -51,14 +52,20 @@ void add_variables(Object& object, uint32_t section, MapId map) {
       continue;
     const uint64_t room = object.map(map).value_size - symbol.value;
     const auto found = types.find(symbol.name);
-    const uint32_t type = found != types.end() && found->second->kind == BtfKind::variable ? found->second->target : 0;
+    const uint32_t type = found != types.end() && found->second->kind == BtfKind::variable
+                              ? found->second->target
+                              : 0;
     const uint64_t size = symbol.size != 0 ? symbol.size : object.btf.size_of(type).value_or(0);
     if (size > room)
       continue;
     // A type that is larger than its variable would make readers look beyond it.
     const bool fits = object.btf.size_of(type).value_or(0) <= size;
-    object.variables.push_back({.name = std::string(symbol.name), .map = map, .offset = static_cast<uint32_t>(symbol.value),
-                                .size = static_cast<uint32_t>(size), .type = fits ? type : 0, .is_static = symbol.is_local,
+    object.variables.push_back({.name = std::string(symbol.name),
+                                .map = map,
+                                .offset = static_cast<uint32_t>(symbol.value),
+                                .size = static_cast<uint32_t>(size),
+                                .type = fits ? type : 0,
+                                .is_static = symbol.is_local,
                                 .is_weak = symbol.is_weak});
   }
 }
@@ -87,11 +94,16 @@ void place_config(Object& object, const BtfType& variable, MapId id) {
   map.value_size = offset + size;
   map.initial.resize(map.value_size);
   const std::string_view name = variable.name;
-  Variable result{.name = std::string(name), .map = id, .offset = offset, .size = size, .type = variable.target};
+  Variable result{.name = std::string(name),
+                  .map = id,
+                  .offset = offset,
+                  .size = size,
+                  .type = variable.target};
   for (const ElfSymbol& symbol : object.elf.symbols)
     if (symbol.section == ElfSymbol::kUndefined && symbol.name == name)
       result.is_weak = symbol.is_weak;
-  const auto* known = std::find_if(std::begin(kKnownConfig), std::end(kKnownConfig), [&](const KnownConfig& row) { return row.name == name; });
+  const auto* known = std::find_if(std::begin(kKnownConfig), std::end(kKnownConfig),
+                                   [&](const KnownConfig& row) { return row.name == name; });
   result.is_resolved = known != std::end(kKnownConfig) || result.is_weak;
   if (known != std::end(kKnownConfig))
     for (uint32_t i = 0; i < size && i < 8; ++i)
@@ -123,7 +135,9 @@ Status read_data_maps(Object& object) {
     if (!kind || section.size == 0)
       continue;
     if (section.size > kLargestSection)
-      return fail(Code::kElfMalformed, "section '" + std::string(section.name) + "' has " + std::to_string(section.size) + " bytes, at most 256 MiB are possible");
+      return fail(Code::kElfMalformed, "section '" + std::string(section.name) + "' has " +
+                                           std::to_string(section.size) +
+                                           " bytes, at most 256 MiB are possible");
     const MapId map(object.maps.size());
     object.maps.push_back(make_data_map(section.name, *kind, static_cast<uint32_t>(section.size)));
     object.maps.back().initial.assign(section.data.begin(), section.data.end());
@@ -131,9 +145,10 @@ Status read_data_maps(Object& object) {
     add_variables(object, i, map);
   }
   read_config(object);
-  std::stable_sort(object.variables.begin(), object.variables.end(), [](const Variable& a, const Variable& b) {
-    return a.map != b.map ? a.map < b.map : a.offset < b.offset;
-  });
+  std::stable_sort(object.variables.begin(), object.variables.end(),
+                   [](const Variable& a, const Variable& b) {
+                     return a.map != b.map ? a.map < b.map : a.offset < b.offset;
+                   });
   return {};
 }
 

@@ -21,8 +21,9 @@ Status read_types(Object& object) {
   const auto records = object.elf.find_section(".BTF.ext");
   if (!records)
     return {};
-  object.ext = TRY(read_btf_ext(object.elf.sections[*records].data, object.btf,
-                                [&](std::string_view name) { return object.elf.find_section(name); }));
+  object.ext =
+      TRY(read_btf_ext(object.elf.sections[*records].data, object.btf,
+                       [&](std::string_view name) { return object.elf.find_section(name); }));
   return {};
 }
 
@@ -46,7 +47,8 @@ void find_programs(Object& object) {
     const std::string_view section = object.elf.sections[range.section].name;
     if (section == ".text" || (has_global[range.section] ? !range.is_global : range.begin != 0))
       continue;
-    ProgramEntry entry{.name = range.name, .section = std::string(section), .kind = {}, .code = i, .fault = {}};
+    ProgramEntry entry{
+        .name = range.name, .section = std::string(section), .kind = {}, .code = i, .fault = {}};
     auto kind = parse_section(section);
     if (kind)
       entry.kind = std::move(*kind);

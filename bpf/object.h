@@ -22,11 +22,11 @@
 
 namespace bpfaot::bpf {
 
-// A function of an executable section, as slots of that section. Where the compiler left no function
-// symbols (LLVM before 11), bounds come from BTF, other symbols and the targets of calls.
+// A function of an executable section, as slots of that section. Where the compiler left no
+// function symbols (LLVM before 11), bounds come from BTF, other symbols and the targets of calls.
 struct CodeRange {
   std::string name;
-  uint32_t section = 0; // ELF index
+  uint32_t section = 0;        // ELF index
   uint32_t begin = 0, end = 0; // slots
   uint32_t btf_type = 0;       // function, 0 = unknown
   bool is_global = false;
@@ -36,9 +36,9 @@ struct CodeRange {
 // A function that is attached somewhere: a global function outside .text.
 struct ProgramEntry {
   std::string name;
-  std::string section;       // as written in SEC()
+  std::string section; // as written in SEC()
   SectionInfo kind;
-  uint32_t code = 0;         // index into Object::code
+  uint32_t code = 0;               // index into Object::code
   std::optional<Diagnostic> fault; // the section name cannot be understood
 };
 
@@ -54,9 +54,9 @@ struct Variable {
 };
 
 struct Object {
-  std::string path;     // as given, for messages
+  std::string path;           // as given, for messages
   std::vector<uint8_t> bytes; // of the file; the views below point into it
-  Digest digest{};      // SHA-256 of bytes
+  Digest digest{};            // SHA-256 of bytes
   ElfFile elf;
   Btf btf;
   BtfExt ext;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// One instruction from its text: the inverse of print.cpp, by hand-written descent. Spacing is free;
-// numbers may be decimal or hexadecimal where that does not choose the instruction ("r1 = 5" is a
-// move, "r1 = 0x5" is the 64-bit load, as in the kernel's own listings).
+// One instruction from its text: the inverse of print.cpp, by hand-written descent. Spacing is
+// free; numbers may be decimal or hexadecimal where that does not choose the instruction ("r1 = 5"
+// is a move, "r1 = 0x5" is the 64-bit load, as in the kernel's own listings).
 #include "bpf/insn_text.h"
 
 #include "bpf/insn.h"
@@ -88,7 +88,8 @@ private:
     if (result.is_hex)
       rest_.remove_prefix(2);
     const char* begin = rest_.data();
-    const auto [end, error] = std::from_chars(begin, begin + rest_.size(), result.magnitude, result.is_hex ? 16 : 10);
+    const auto [end, error] =
+        std::from_chars(begin, begin + rest_.size(), result.magnitude, result.is_hex ? 16 : 10);
     if (error != std::errc())
       return std::nullopt;
     rest_.remove_prefix(static_cast<size_t>(end - begin));
@@ -102,9 +103,13 @@ private:
       return std::nullopt;
     const uint64_t limit = uint64_t{1} << (sizeof(Int) * 8 - 1);
     if (found->negative)
-      return found->magnitude <= limit ? std::optional(static_cast<Int>(-static_cast<int64_t>(found->magnitude))) : std::nullopt;
+      return found->magnitude <= limit
+                 ? std::optional(static_cast<Int>(-static_cast<int64_t>(found->magnitude)))
+                 : std::nullopt;
     const uint64_t most = found->is_hex ? static_cast<Unsigned>(-1) : limit - 1;
-    return found->magnitude <= most ? std::optional(static_cast<Int>(static_cast<Unsigned>(found->magnitude))) : std::nullopt;
+    return found->magnitude <= most
+               ? std::optional(static_cast<Int>(static_cast<Unsigned>(found->magnitude)))
+               : std::nullopt;
   }
   template <class Int> std::optional<Int> integer() { return narrow<Int>(number()); }
 
@@ -196,7 +201,8 @@ private:
     return assignment();
   }
 
-  template <class T, class Make> static std::optional<Insn> make(const std::optional<T>& value, Make build) {
+  template <class T, class Make>
+  static std::optional<Insn> make(const std::optional<T>& value, Make build) {
     return value ? std::optional<Insn>(build(*value)) : std::nullopt;
   }
 
@@ -204,11 +210,15 @@ private:
     const auto dst = reg();
     if (!dst)
       return std::nullopt;
-    const auto cond = find_spelling<Cond>(kCondSymbols, run([](char c) { return c == 's' || std::string_view("=!<>&").find(c) != std::string_view::npos; }));
+    const auto cond = find_spelling<Cond>(kCondSymbols, run([](char c) {
+                                            return c == 's' || std::string_view("=!<>&").find(c) !=
+                                                                   std::string_view::npos;
+                                          }));
     const auto src = operand(dst->width);
     if (!cond || !src || !take("goto"))
       return std::nullopt;
-    return make(target<int16_t>(), [&](int16_t off) { return Branch{*cond, dst->width, dst->reg, *src, off}; });
+    return make(target<int16_t>(),
+                [&](int16_t off) { return Branch{*cond, dst->width, dst->reg, *src, off}; });
   }
 
   std::optional<Insn> call() {
@@ -235,7 +245,9 @@ private:
     const auto where = address();
     if (!where || where->type.is_signed)
       return std::nullopt;
-    const auto op = find_spelling<AtomicOp>(kAtomicSymbols, run([](char c) { return std::string_view("+|&^=").find(c) != std::string_view::npos; }));
+    const auto op = find_spelling<AtomicOp>(
+        kAtomicSymbols,
+        run([](char c) { return std::string_view("+|&^=").find(c) != std::string_view::npos; }));
     const auto src = reg64();
     if (!op || !src)
       return std::nullopt;
@@ -256,23 +268,29 @@ private:
     const auto where = address();
     if (!where || where->type.is_signed || !take("="))
       return std::nullopt;
-    return make(operand(Width::w64), [&](const Operand& src) { return Store{where->type.size, where->base, where->off, src}; });
+    return make(operand(Width::w64), [&](const Operand& src) {
+      return Store{where->type.size, where->base, where->off, src};
+    });
   }
 
   std::optional<Insn> assignment() {
     const auto dst = reg();
     if (!dst)
       return std::nullopt;
-    const std::string_view symbol = run([](char c) { return c == 's' || std::string_view("+-*/%|&^<>=").find(c) != std::string_view::npos; });
+    const std::string_view symbol = run([](char c) {
+      return c == 's' || std::string_view("+-*/%|&^<>=").find(c) != std::string_view::npos;
+    });
     // "r1 =-5" glues the sign to the operator.
-    if (symbol == "=-" || (symbol == "=" && (skip(), rest_.starts_with("-r") || rest_.starts_with("-w"))))
+    if (symbol == "=-" ||
+        (symbol == "=" && (skip(), rest_.starts_with("-r") || rest_.starts_with("-w"))))
       return negation(*dst, symbol == "=-");
     const auto op = find_spelling<AluOp>(kAluSymbols, symbol);
     if (!op)
       return std::nullopt;
     if (*op == AluOp::mov)
       return value(*dst);
-    return make(operand(dst->width), [&](const Operand& src) { return Alu{*op, dst->width, dst->reg, src}; });
+    return make(operand(dst->width),
+                [&](const Operand& src) { return Alu{*op, dst->width, dst->reg, src}; });
   }
 
   std::optional<Insn> negation(const SizedReg& dst, bool sign_taken) {
@@ -281,9 +299,14 @@ private:
     const auto same = reg();
     if (!same) {
       const auto imm = sign_taken ? unsigned32() : std::nullopt;
-      return imm && *imm <= 0x80000000u ? std::optional<Insn>(Alu{AluOp::mov, dst.width, dst.reg, static_cast<int32_t>(-int64_t{*imm})}) : std::nullopt;
+      return imm && *imm <= 0x80000000u
+                 ? std::optional<Insn>(
+                       Alu{AluOp::mov, dst.width, dst.reg, static_cast<int32_t>(-int64_t{*imm})})
+                 : std::nullopt;
     }
-    return same->reg == dst.reg && same->width == dst.width ? std::optional<Insn>(Neg{dst.width, dst.reg}) : std::nullopt;
+    return same->reg == dst.reg && same->width == dst.width
+               ? std::optional<Insn>(Neg{dst.width, dst.reg})
+               : std::nullopt;
   }
 
   // What stands after "rN =".
@@ -293,16 +316,20 @@ private:
     if (rest_.starts_with("(s"))
       return sign_extension(dst);
     if (const auto src = reg())
-      return src->width == dst.width ? std::optional<Insn>(Alu{AluOp::mov, dst.width, dst.reg, src->reg}) : std::nullopt;
+      return src->width == dst.width
+                 ? std::optional<Insn>(Alu{AluOp::mov, dst.width, dst.reg, src->reg})
+                 : std::nullopt;
     if (take("*"))
       return wide ? load(dst.reg) : std::nullopt;
     if (rest_.starts_with("0x") && wide) {
       const auto imm = number();
-      return imm ? std::optional<Insn>(LoadImm64{Imm64Kind::imm, dst.reg, imm->magnitude}) : std::nullopt;
+      return imm ? std::optional<Insn>(LoadImm64{Imm64Kind::imm, dst.reg, imm->magnitude})
+                 : std::nullopt;
     }
     if (!rest_.empty() && rest_.front() >= 'a' && rest_.front() <= 'z')
       return wide ? named_value(dst.reg) : std::nullopt;
-    return make(integer<int32_t>(), [&](int32_t imm) { return Alu{AluOp::mov, dst.width, dst.reg, imm}; });
+    return make(integer<int32_t>(),
+                [&](int32_t imm) { return Alu{AluOp::mov, dst.width, dst.reg, imm}; });
   }
 
   std::optional<Insn> sign_extension(const SizedReg& dst) {
@@ -344,11 +371,14 @@ private:
       return map_reference(dst);
     if (word == "ksym" && take("[")) {
       const auto imm = number();
-      return imm && take("]") ? std::optional<Insn>(LoadImm64{Imm64Kind::ksym, dst, imm->magnitude}) : std::nullopt;
+      return imm && take("]") ? std::optional<Insn>(LoadImm64{Imm64Kind::ksym, dst, imm->magnitude})
+                              : std::nullopt;
     }
     if (word == "subprog" && take("[")) {
       const auto index = integer<int32_t>();
-      return index && take("]") ? std::optional<Insn>(LoadImm64{Imm64Kind::func, dst, static_cast<uint32_t>(*index)}) : std::nullopt;
+      return index && take("]") ? std::optional<Insn>(LoadImm64{Imm64Kind::func, dst,
+                                                                static_cast<uint32_t>(*index)})
+                                : std::nullopt;
     }
     if (word == "addr_space_cast")
       return addr_space_cast(dst);
@@ -375,7 +405,8 @@ private:
     const auto off = unsigned32();
     if (!off)
       return std::nullopt;
-    return LoadImm64{by_index ? Imm64Kind::map_index_value : Imm64Kind::map_value, dst, uint64_t{*off} << 32 | *id};
+    return LoadImm64{by_index ? Imm64Kind::map_index_value : Imm64Kind::map_value, dst,
+                     uint64_t{*off} << 32 | *id};
   }
 
   std::optional<Insn> addr_space_cast(Reg dst) {
@@ -414,7 +445,8 @@ private:
     if (!word.starts_with("_fetch_"))
       return std::nullopt;
     const auto op = find_spelling<AtomicOp>(kAtomicWords, word.substr(7));
-    return op ? std::optional<Insn>(Atomic{*op, size, true, where->base, *src, where->off}) : std::nullopt;
+    return op ? std::optional<Insn>(Atomic{*op, size, true, where->base, *src, where->off})
+              : std::nullopt;
   }
 
   std::optional<Insn> byte_swap(Reg dst, std::string_view word) {

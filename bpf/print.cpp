@@ -39,7 +39,9 @@ std::string hexadecimal(const Operand& operand, Width width) {
   return format("0x%x", static_cast<uint32_t>(std::get<int32_t>(operand)));
 }
 
-unsigned bits(Size size) { return bytes(size) * 8; }
+unsigned bits(Size size) {
+  return bytes(size) * 8;
+}
 
 std::string memory(const char* sign, unsigned width, Reg base, int16_t off) {
   return format("*(%s%u *)(r%u %+d)", sign, width, base.number, off);
@@ -59,8 +61,8 @@ std::string print_atomic(const Atomic& i) {
   if (i.op == AtomicOp::exchange)
     return format("%s = atomic%s_xchg(%s, %s)", src.c_str(), wide, where.c_str(), src.c_str());
   if (i.fetch)
-    return format("%s = atomic%s_fetch_%s(%s, %s)", src.c_str(), wide, std::string(atomic_word(i.op)).c_str(),
-                  where.c_str(), src.c_str());
+    return format("%s = atomic%s_fetch_%s(%s, %s)", src.c_str(), wide,
+                  std::string(atomic_word(i.op)).c_str(), where.c_str(), src.c_str());
   return "lock *" + where + " " + std::string(atomic_symbol(i.op)) + " " + src;
 }
 
@@ -71,7 +73,8 @@ std::string print_load_imm64(const LoadImm64& i) {
   case Imm64Kind::imm: return dst + format(" = 0x%llx", static_cast<unsigned long long>(i.imm));
   case Imm64Kind::map: return dst + format(" = map[id:%u]", low);
   case Imm64Kind::map_value: return dst + format(" = map[id:%u][0]+%u", low, high);
-  case Imm64Kind::ksym: return dst + format(" = ksym[0x%llx]", static_cast<unsigned long long>(i.imm));
+  case Imm64Kind::ksym:
+    return dst + format(" = ksym[0x%llx]", static_cast<unsigned long long>(i.imm));
   case Imm64Kind::func: return dst + format(" = subprog[%d]", static_cast<int32_t>(low));
   case Imm64Kind::map_index: return dst + format(" = map[idx:%u]", low);
   case Imm64Kind::map_index_value: return dst + format(" = map[idx:%u][0]+%u", low, high);
@@ -81,7 +84,8 @@ std::string print_load_imm64(const LoadImm64& i) {
 
 std::string print_helper(int32_t id) {
   const std::string_view name = kernel_helper_name(id);
-  return format("call %s%.*s#%d", name.empty() ? "unknown" : "bpf_", static_cast<int>(name.size()), name.data(), id);
+  return format("call %s%.*s#%d", name.empty() ? "unknown" : "bpf_", static_cast<int>(name.size()),
+                name.data(), id);
 }
 
 std::string print_swap(const ByteSwap& i) {
@@ -95,7 +99,8 @@ std::string print(const Insn& insn) {
   return std::visit(
       overloaded{
           [](const Alu& i) {
-            return reg(i.dst, i.width) + " " + std::string(alu_symbol(i.op)) + " " + decimal(i.src, i.width);
+            return reg(i.dst, i.width) + " " + std::string(alu_symbol(i.op)) + " " +
+                   decimal(i.src, i.width);
           },
           [](const Neg& i) { return reg(i.dst, i.width) + " = -" + reg(i.dst, i.width); },
           [](const MovSx& i) {
@@ -103,13 +108,17 @@ std::string print(const Insn& insn) {
           },
           [](const ByteSwap& i) { return print_swap(i); },
           [](const AddrSpaceCast& i) {
-            return format("r%u = addr_space_cast(r%u, %u, %u)", i.dst.number, i.src.number, i.to, i.from);
+            return format("r%u = addr_space_cast(r%u, %u, %u)", i.dst.number, i.src.number, i.to,
+                          i.from);
           },
           [](const LoadImm64& i) { return print_load_imm64(i); },
           [](const Load& i) {
-            return reg(i.dst) + " = " + memory(i.sign_extend ? "s" : "u", bits(i.size), i.base, i.off);
+            return reg(i.dst) + " = " +
+                   memory(i.sign_extend ? "s" : "u", bits(i.size), i.base, i.off);
           },
-          [](const Store& i) { return memory("u", bits(i.size), i.base, i.off) + " = " + decimal(i.src); },
+          [](const Store& i) {
+            return memory("u", bits(i.size), i.base, i.off) + " = " + decimal(i.src);
+          },
           [](const Atomic& i) { return print_atomic(i); },
           [](const LoadAcquire& i) {
             return reg(i.dst) + " = load_acquire(" + pointer(i.size, i.base, i.off) + ")";
@@ -118,8 +127,9 @@ std::string print(const Insn& insn) {
             return "store_release(" + pointer(i.size, i.base, i.off) + ", " + reg(i.src) + ")";
           },
           [](const LegacyPacketLoad& i) {
-            return i.indirect ? format("r0 = *(u%u *)skb[r%u + %d]", bits(i.size), i.src.number, i.imm)
-                              : format("r0 = *(u%u *)skb[%d]", bits(i.size), i.imm);
+            return i.indirect
+                       ? format("r0 = *(u%u *)skb[r%u + %d]", bits(i.size), i.src.number, i.imm)
+                       : format("r0 = *(u%u *)skb[%d]", bits(i.size), i.imm);
           },
           [](const Jump& i) { return format("%s pc%+d", i.is_long ? "gotol" : "goto", i.off); },
           [](const Branch& i) {

@@ -13,7 +13,9 @@ namespace {
 // that are never taken.
 constexpr int32_t kPoisonedHelper = 0xbad2310;
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
 
 std::string kind_name(RelocKind kind) {
   switch (kind) {
@@ -63,25 +65,34 @@ public:
     if (target.name == ".maps")
       return map(insn, symbol, address);
     if (target.name == "maps" || target.name.starts_with("maps/"))
-      return Failure(make_error(Code::kMapLegacy, "map " + quoted(symbol.name) + " is defined in section '" + std::string(target.name) + "'")
-                         .values("SEC(\"maps\") with struct bpf_map_def", "SEC(\".maps\") with __uint and __type")
+      return Failure(make_error(Code::kMapLegacy, "map " + quoted(symbol.name) +
+                                                      " is defined in section '" +
+                                                      std::string(target.name) + "'")
+                         .values("SEC(\"maps\") with struct bpf_map_def",
+                                 "SEC(\".maps\") with __uint and __type")
                          .hint("libbpf 1.0 removed the old form as well; rewrite the definition"));
-    return fail(Code::kRelocUnsupported, "address of " + quoted(symbol.name) + " in section " + quoted(target.name) + ", which programs cannot use here");
+    return fail(Code::kRelocUnsupported, "address of " + quoted(symbol.name) + " in section " +
+                                             quoted(target.name) +
+                                             ", which programs cannot use here");
   }
 
 private:
-  bool is_code(uint32_t section) const { return section < object_.elf.sections.size() && object_.elf.sections[section].is_code(); }
+  bool is_code(uint32_t section) const {
+    return section < object_.elf.sections.size() && object_.elf.sections[section].is_code();
+  }
 
   Failure wrong_kind(const ElfRelocation& relocation, const char* needed) const {
-    return Failure(make_error(Code::kReloc, "relocation of a kind that does not fit the instruction")
-                       .values(kind_name(relocation.kind), needed));
+    return Failure(
+        make_error(Code::kReloc, "relocation of a kind that does not fit the instruction")
+            .values(kind_name(relocation.kind), needed));
   }
 
   Result<uint32_t> function_at(uint32_t section, int64_t slot) const {
     for (uint32_t i = 0; i < object_.code.size(); ++i)
       if (object_.code[i].section == section && object_.code[i].begin == slot)
         return i;
-    return fail(Code::kCallTarget, "no function begins at slot " + std::to_string(slot) + " of section " + quoted(object_.elf.sections[section].name));
+    return fail(Code::kCallTarget, "no function begins at slot " + std::to_string(slot) +
+                                       " of section " + quoted(object_.elf.sections[section].name));
   }
 
   Result<Relocated> local_call(uint32_t section, int64_t slot) const {
@@ -91,7 +102,8 @@ private:
   Result<Relocated> kernel_function(const ElfSymbol& symbol) const {
     if (symbol.is_weak)
       return Relocated{CallKfunc{0, 0}, std::nullopt, true};
-    return fail(Code::kExtern, "kernel function " + quoted(symbol.name) + " is not available in a process");
+    return fail(Code::kExtern,
+                "kernel function " + quoted(symbol.name) + " is not available in a process");
   }
 
   Result<Relocated> external(const LoadImm64& insn, const ElfSymbol& symbol) const {
@@ -100,39 +112,56 @@ private:
         if (variable.map != *object_.kconfig_map || variable.name != symbol.name)
           continue;
         if (!variable.is_resolved)
-          return fail(Code::kExtern, "kernel configuration " + quoted(symbol.name) + " is not known in a process");
-        return Relocated{LoadImm64{Imm64Kind::map_value, insn.dst, uint64_t{variable.offset} << 32 | object_.kconfig_map->value}};
+          return fail(Code::kExtern,
+                      "kernel configuration " + quoted(symbol.name) + " is not known in a process");
+        return Relocated{LoadImm64{Imm64Kind::map_value, insn.dst,
+                                   uint64_t{variable.offset} << 32 | object_.kconfig_map->value}};
       }
     if (symbol.is_weak)
       return Relocated{LoadImm64{Imm64Kind::imm, insn.dst, 0}};
-    return fail(Code::kExtern, "kernel symbol " + quoted(symbol.name) + " is not available in a process");
+    return fail(Code::kExtern,
+                "kernel symbol " + quoted(symbol.name) + " is not available in a process");
   }
 
-  Result<Relocated> function_address(const LoadImm64& insn, const ElfSymbol& symbol, int64_t address) const {
+  Result<Relocated> function_address(const LoadImm64& insn, const ElfSymbol& symbol,
+                                     int64_t address) const {
     if (address < 0 || address % 8 != 0)
-      return fail(Code::kCallTarget, "address of byte " + std::to_string(address) + " of section " + quoted(object_.elf.sections[symbol.section].name) + ", where no function begins");
-    return Relocated{LoadImm64{Imm64Kind::func, insn.dst, 0}, TRY(function_at(symbol.section, address / 8))};
+      return fail(Code::kCallTarget, "address of byte " + std::to_string(address) + " of section " +
+                                         quoted(object_.elf.sections[symbol.section].name) +
+                                         ", where no function begins");
+    return Relocated{LoadImm64{Imm64Kind::func, insn.dst, 0},
+                     TRY(function_at(symbol.section, address / 8))};
   }
 
   Result<Relocated> map(const LoadImm64& insn, const ElfSymbol& symbol, int64_t address) const {
-    const auto found = address < 0 ? object_.map_at.end() : object_.map_at.find({symbol.section, static_cast<uint64_t>(address)});
+    const auto found = address < 0
+                           ? object_.map_at.end()
+                           : object_.map_at.find({symbol.section, static_cast<uint64_t>(address)});
     if (found == object_.map_at.end())
-      return fail(Code::kReloc, "byte " + std::to_string(address) + " of section .maps is not the start of a map");
-    if (const auto fault = object_.map_faults.find(found->second); fault != object_.map_faults.end())
+      return fail(Code::kReloc, "byte " + std::to_string(address) +
+                                    " of section .maps is not the start of a map");
+    if (const auto fault = object_.map_faults.find(found->second);
+        fault != object_.map_faults.end())
       return Failure(fault->second);
     return Relocated{LoadImm64{Imm64Kind::map, insn.dst, found->second.value}};
   }
 
-  Result<Relocated> variable(const LoadImm64& insn, MapId map, const ElfSymbol& symbol, int64_t address) const {
+  Result<Relocated> variable(const LoadImm64& insn, MapId map, const ElfSymbol& symbol,
+                             int64_t address) const {
     const std::string_view section = object_.elf.sections[symbol.section].name;
     if (address < 0 || address > object_.map(map).value_size)
-      return fail(Code::kReloc, "byte " + std::to_string(address) + " is outside section " + quoted(section));
-    // Addresses in data would need the map's address in the process, which differs between processes.
+      return fail(Code::kReloc,
+                  "byte " + std::to_string(address) + " is outside section " + quoted(section));
+    // Addresses in data would need the map's address in the process, which differs between
+    // processes.
     for (const ElfRelocation& inside : object_.elf.relocations_of(symbol.section))
       if (inside.kind != RelocKind::none)
-        return fail(Code::kRelocUnsupported, "section " + quoted(section) + " holds the address of " + quoted(object_.elf.symbols[inside.symbol].name) +
+        return fail(Code::kRelocUnsupported, "section " + quoted(section) +
+                                                 " holds the address of " +
+                                                 quoted(object_.elf.symbols[inside.symbol].name) +
                                                  " at byte " + std::to_string(inside.offset));
-    return Relocated{LoadImm64{Imm64Kind::map_value, insn.dst, static_cast<uint64_t>(address) << 32 | map.value}};
+    return Relocated{LoadImm64{Imm64Kind::map_value, insn.dst,
+                               static_cast<uint64_t>(address) << 32 | map.value}};
   }
 
   const Object& object_;
@@ -141,7 +170,8 @@ private:
 
 } // namespace
 
-Result<Relocated> relocate(const Object& object, uint32_t section, uint32_t slot, const Insn& insn) {
+Result<Relocated> relocate(const Object& object, uint32_t section, uint32_t slot,
+                           const Insn& insn) {
   const ElfRelocation* relocation = object.elf.relocation_at(section, uint64_t{slot} * 8);
   if (relocation != nullptr && relocation->kind == RelocKind::none)
     relocation = nullptr;
@@ -152,11 +182,13 @@ Result<Relocated> relocate(const Object& object, uint32_t section, uint32_t slot
     if (relocation != nullptr)
       return relocator.load(*load, *relocation);
     if (load->kind != Imm64Kind::imm)
-      return fail(Code::kReloc, "reference to a map or kernel symbol by number: the object has been linked for a loader of its own");
+      return fail(Code::kReloc, "reference to a map or kernel symbol by number: the object has "
+                                "been linked for a loader of its own");
     return Relocated{insn};
   }
   if (relocation != nullptr)
-    return fail(Code::kReloc, "relocation " + kind_name(relocation->kind) + " of " + quoted(object.elf.symbols[relocation->symbol].name) +
+    return fail(Code::kReloc, "relocation " + kind_name(relocation->kind) + " of " +
+                                  quoted(object.elf.symbols[relocation->symbol].name) +
                                   " for an instruction that holds no address");
   const auto* helper = std::get_if<CallHelper>(&insn);
   return Relocated{insn, std::nullopt, helper != nullptr && helper->id == kPoisonedHelper};

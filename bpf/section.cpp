@@ -41,12 +41,14 @@ bool parse_number(std::string_view text, uint64_t& value) {
   const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
   if (is_hex)
     text.remove_prefix(2);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, is_hex ? 16 : 10);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, is_hex ? 16 : 10);
   return error == std::errc() && end == text.data() + text.size();
 }
 
 Failure malformed(std::string_view name, std::string found, std::string needed) {
-  return Failure(make_error(Code::kSectionName, "section name '" + std::string(name) + "' cannot be understood")
+  return Failure(make_error(Code::kSectionName,
+                            "section name '" + std::string(name) + "' cannot be understood")
                      .values(std::move(found), std::move(needed)));
 }
 
@@ -78,7 +80,8 @@ Status split_place(std::string_view name, std::string_view text, SectionInfo& in
   info.path = text.substr(0, colon);
   const std::string_view symbol = text.substr(colon + 1);
   if (info.path.empty() || symbol.empty())
-    return malformed(name, info.path.empty() ? "no path before ':'" : "no symbol after ':'", "PATH:SYMBOL[+OFFSET]");
+    return malformed(name, info.path.empty() ? "no path before ':'" : "no symbol after ':'",
+                     "PATH:SYMBOL[+OFFSET]");
   if (info.multi) { // a glob pattern
     info.symbol = symbol;
     return {};
@@ -93,8 +96,11 @@ Status split_place(std::string_view name, std::string_view text, SectionInfo& in
 
 Status split_usdt(std::string_view name, std::string_view text, SectionInfo& info) {
   const size_t second = text.rfind(':');
-  const size_t first = second == std::string_view::npos || second == 0 ? std::string_view::npos : text.rfind(':', second - 1);
-  if (first == std::string_view::npos || first == 0 || second == first + 1 || second + 1 == text.size())
+  const size_t first = second == std::string_view::npos || second == 0
+                           ? std::string_view::npos
+                           : text.rfind(':', second - 1);
+  if (first == std::string_view::npos || first == 0 || second == first + 1 ||
+      second + 1 == text.size())
     return malformed(name, "'" + std::string(text) + "'", "PATH:PROVIDER:NAME");
   info.path = text.substr(0, first);
   info.symbol = text.substr(first + 1);

@@ -26,8 +26,12 @@ using namespace map_class;
 
 constexpr HelperInfo kHelpers[] = {
 #define BPFAOT_HELPER(id, name, ret, a1, a2, a3, a4, a5, maps, flags)                              \
-  {id, #name, HelperRet::ret,                                                                      \
-   {HelperArg::a1, HelperArg::a2, HelperArg::a3, HelperArg::a4, HelperArg::a5}, maps, flags},
+  {id,                                                                                             \
+   #name,                                                                                          \
+   HelperRet::ret,                                                                                 \
+   {HelperArg::a1, HelperArg::a2, HelperArg::a3, HelperArg::a4, HelperArg::a5},                    \
+   maps,                                                                                           \
+   flags},
 #include "bpf/helpers.def"
 #undef BPFAOT_HELPER
 };
@@ -57,11 +61,14 @@ constexpr std::string_view kKernelMapTypes[] = {
 
 } // namespace
 
-std::span<const HelperInfo> all_helpers() { return kHelpers; }
+std::span<const HelperInfo> all_helpers() {
+  return kHelpers;
+}
 
 const HelperInfo* find_helper(int32_t id) {
-  const auto* found = std::lower_bound(std::begin(kHelpers), std::end(kHelpers), id,
-                                       [](const HelperInfo& row, int32_t wanted) { return row.id < wanted; });
+  const auto* found =
+      std::lower_bound(std::begin(kHelpers), std::end(kHelpers), id,
+                       [](const HelperInfo& row, int32_t wanted) { return row.id < wanted; });
   return found != std::end(kHelpers) && found->id == id ? found : nullptr;
 }
 
@@ -76,7 +83,9 @@ std::string helper_name(int32_t id) {
   return name.empty() ? "helper " + std::to_string(id) : "bpf_" + std::string(name);
 }
 
-std::span<const MapTypeInfo> all_map_types() { return kMapTypes; }
+std::span<const MapTypeInfo> all_map_types() {
+  return kMapTypes;
+}
 
 const MapTypeInfo* find_map_type(MapType type) {
   for (const MapTypeInfo& row : kMapTypes)

@@ -30,14 +30,15 @@ inline std::vector<Carved> carve(std::span<const uint8_t> file) {
     uint64_t table = 0;
     if (file[start] != kMagic[0] || std::memcmp(file.data() + start, kMagic, sizeof kMagic) != 0)
       continue;
-    if (!at(start + 18, machine) || machine != 247 || !at(start + 40, table) || !at(start + 60, count) || table > file.size())
+    if (!at(start + 18, machine) || machine != 247 || !at(start + 40, table) ||
+        !at(start + 60, count) || table > file.size())
       continue;
     uint64_t end = table + count * uint64_t{64};
     for (uint64_t i = 0; i < count; ++i) {
       uint32_t type = 0;
       uint64_t offset = 0, size = 0;
-      if (at(start + table + i * 64 + 4, type) && at(start + table + i * 64 + 24, offset) && at(start + table + i * 64 + 32, size) && type != 8 &&
-          offset + size > end)
+      if (at(start + table + i * 64 + 4, type) && at(start + table + i * 64 + 24, offset) &&
+          at(start + table + i * 64 + 32, size) && type != 8 && offset + size > end)
         end = offset + size;
     }
     if (end <= file.size() - start)

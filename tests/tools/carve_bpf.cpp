@@ -28,7 +28,8 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "%s: %s\n", out.c_str(), status.error().message.c_str());
       return 1;
     }
-    std::printf("%s: %zu bytes at offset 0x%llx of %s\n", out.c_str(), found[i].bytes.size(), static_cast<unsigned long long>(found[i].offset), argv[1]);
+    std::printf("%s: %zu bytes at offset 0x%llx of %s\n", out.c_str(), found[i].bytes.size(),
+                static_cast<unsigned long long>(found[i].offset), argv[1]);
   }
   return 0;
 }

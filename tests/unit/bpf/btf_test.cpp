@@ -21,9 +21,12 @@ public:
     return at;
   }
   // Returns the id.
-  uint32_t add(BtfKind kind, std::string_view text, uint32_t length, uint32_t size_or_type, std::initializer_list<uint32_t> rest = {}, bool flag = false) {
+  uint32_t add(BtfKind kind, std::string_view text, uint32_t length, uint32_t size_or_type,
+               std::initializer_list<uint32_t> rest = {}, bool flag = false) {
     const uint32_t name_off = text.empty() ? 0 : name(text);
-    words_.insert(words_.end(), {name_off, static_cast<uint32_t>(kind) << 24 | length | uint32_t{flag} << 31, size_or_type});
+    words_.insert(words_.end(),
+                  {name_off, static_cast<uint32_t>(kind) << 24 | length | uint32_t{flag} << 31,
+                   size_or_type});
     words_.insert(words_.end(), rest);
     return ++count_;
   }
@@ -32,7 +35,8 @@ public:
   }
   std::vector<uint8_t> bytes() const {
     const auto types = static_cast<uint32_t>(words_.size() * 4);
-    const uint32_t header[] = {0x0001eb9f, 24, 0, types, types, static_cast<uint32_t>(strings_.size())};
+    const uint32_t header[] = {0x0001eb9f, 24,    0,
+                               types,      types, static_cast<uint32_t>(strings_.size())};
     std::vector<uint8_t> out(24 + types + strings_.size());
     std::memcpy(out.data(), header, 24);
     std::memcpy(out.data() + 24, words_.data(), types);
@@ -58,12 +62,15 @@ TEST(Btf, ReadsEveryKind) {
   const uint32_t i32 = b.integer("int", 4, kBtfSigned);
   const uint32_t u8 = b.integer("unsigned char", 1);
   const uint32_t pointer = b.add(BtfKind::pointer, "", 0, 4);
-  const uint32_t structure = b.add(BtfKind::structure, "s", 3, 16, {b.name("a"), i32, 0, b.name("bits"), i32, 3u << 24 | 32, b.name("p"), pointer, 64}, true);
+  const uint32_t structure = b.add(
+      BtfKind::structure, "s", 3, 16,
+      {b.name("a"), i32, 0, b.name("bits"), i32, 3u << 24 | 32, b.name("p"), pointer, 64}, true);
   const uint32_t array = b.add(BtfKind::array, "", 0, 0, {structure, i32, 3});
   const uint32_t alias = b.add(BtfKind::type_def, "alias", 0, array);
   const uint32_t constant = b.add(BtfKind::const_type, "", 0, alias);
   const uint32_t tagged = b.add(BtfKind::type_tag, "user", 0, constant);
-  const uint32_t colours = b.add(BtfKind::enumeration, "colour", 2, 4, {b.name("red"), 0, b.name("dark"), 0xffffffff});
+  const uint32_t colours =
+      b.add(BtfKind::enumeration, "colour", 2, 4, {b.name("red"), 0, b.name("dark"), 0xffffffff});
   const uint32_t wide = b.add(BtfKind::enumeration64, "wide", 1, 8, {b.name("top"), 1, 0x80000000});
   const uint32_t proto = b.add(BtfKind::function_proto, "", 1, i32, {b.name("ctx"), pointer});
   const uint32_t function = b.add(BtfKind::function, "f", 1, proto);
@@ -106,7 +113,8 @@ TEST(Btf, FindsMembersInsideAnonymousParts) {
   Builder b;
   const uint32_t i32 = b.integer("int", 4);
   const uint32_t inner = b.add(BtfKind::union_type, "", 1, 4, {b.name("x"), i32, 0});
-  const uint32_t outer = b.add(BtfKind::structure, "o", 2, 8, {b.name("first"), i32, 0, 0, inner, 32});
+  const uint32_t outer =
+      b.add(BtfKind::structure, "o", 2, 8, {b.name("first"), i32, 0, 0, inner, 32});
   const auto btf = Btf::read(b.bytes());
   ASSERT_TRUE(btf.has_value());
   EXPECT_EQ(btf->find_member(outer, "x")->bit_off, 32u);
@@ -158,11 +166,15 @@ TEST(Btf, RefusesContradictions) {
     fill(b);
     return code_of(b);
   };
-  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::pointer, "", 0, 7); }), "btf-malformed") << "no such type";
-  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind{20}, "", 0, 0); }), "btf-malformed") << "no such kind";
+  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::pointer, "", 0, 7); }), "btf-malformed")
+      << "no such type";
+  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind{20}, "", 0, 0); }), "btf-malformed")
+      << "no such kind";
   EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::void_type, "", 0, 0); }), "btf-malformed");
-  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::integer, "i", 0, 4, {33}); }), "btf-malformed") << "33 bits in 4 bytes";
-  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::integer, "i", 0, 4); }), "btf-malformed") << "cut off";
+  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::integer, "i", 0, 4, {33}); }), "btf-malformed")
+      << "33 bits in 4 bytes";
+  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::integer, "i", 0, 4); }), "btf-malformed")
+      << "cut off";
   EXPECT_EQ(one([](Builder& b) {
               b.integer("int", 4);
               b.add(BtfKind::structure, "s", 1, 4, {0, 1, 8});
@@ -176,7 +188,9 @@ TEST(Btf, RefusesContradictions) {
             "btf-malformed")
       << "array of 32 GiB";
   EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::enumeration, "e", 0, 3); }), "btf-malformed");
-  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::data_section, ".x", 1, 0, {0, 0, 0}); }), "btf-malformed") << "a section of void";
+  EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::data_section, ".x", 1, 0, {0, 0, 0}); }),
+            "btf-malformed")
+      << "a section of void";
 }
 
 TEST(Btf, RefusesDamagedHeaders) {

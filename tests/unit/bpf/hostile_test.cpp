@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Damaged objects: cut anywhere, bytes changed anywhere. Each is refused with a code of this room or
-// read; what is read must be safe to link and walk. Run under ASan this is where errors show.
+// Damaged objects: cut anywhere, bytes changed anywhere. Each is refused with a code of this room
+// or read; what is read must be safe to link and walk. Run under ASan this is where errors show.
 #include "tests/unit/bpf/objects.h"
 
 #include <cstring>
@@ -45,12 +45,14 @@ TEST(Hostile, ObjectsCutAnywhereAreRefusedAsTruncated) {
   for (const ElfSection& section : object->elf.sections)
     if (!section.data.empty()) {
       const auto begin = static_cast<size_t>(section.data.data() - object->bytes.data());
-      cuts.insert({begin, begin + 1, begin + section.data.size() / 2, begin + section.data.size() - 1});
+      cuts.insert(
+          {begin, begin + 1, begin + section.data.size() / 2, begin + section.data.size() - 1});
     }
   cuts.insert({1, 3, 4, 15, 16, 63, bytes.size() - 1});
   for (const size_t cut : cuts) {
     const Code code = use({bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(cut)});
-    EXPECT_EQ(code, cut < 4 ? Code::kNotElf : Code::kElfTruncated) << "cut at " << cut << ": " << code_text(code);
+    EXPECT_EQ(code, cut < 4 ? Code::kNotElf : Code::kElfTruncated)
+        << "cut at " << cut << ": " << code_text(code);
   }
 }
 
@@ -69,7 +71,8 @@ TEST(Hostile, WrongKindsOfFilesHaveCodesOfTheirOwn) {
   EXPECT_EQ(with(16, {3, 0}), Code::kElfMalformed) << "a shared object";
   EXPECT_EQ(use(object_bytes("big_endian")), Code::kBigEndian);
   EXPECT_EQ(with(40, {0, 0, 0, 0, 0, 0, 0, 0}), Code::kElfMalformed) << "no sections";
-  EXPECT_EQ(with(40, {0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), Code::kElfTruncated) << "offset that wraps";
+  EXPECT_EQ(with(40, {0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), Code::kElfTruncated)
+      << "offset that wraps";
 }
 
 TEST(Hostile, ChangedBytesNeverCrash) {
@@ -87,7 +90,8 @@ TEST(Hostile, ChangedBytesNeverCrash) {
   }
 }
 
-// The places that describe other places: every field of every section header, symbol and relocation.
+// The places that describe other places: every field of every section header, symbol and
+// relocation.
 TEST(Hostile, ExtremeValuesInStructuresNeverCrash) {
   const auto good = object_bytes("features");
   const auto object = read(good, "features");
@@ -97,7 +101,8 @@ TEST(Hostile, ExtremeValuesInStructuresNeverCrash) {
   for (size_t at = table; at + 4 <= table + object->elf.sections.size() * 64; at += 4)
     fields.push_back(at);
   for (const ElfSection& section : object->elf.sections)
-    if (section.type == 2 || section.name == ".BTF.ext" || section.name == ".rel.maps" || section.name == ".rel.text") {
+    if (section.type == 2 || section.name == ".BTF.ext" || section.name == ".rel.maps" ||
+        section.name == ".rel.text") {
       const auto begin = static_cast<size_t>(section.data.data() - object->bytes.data());
       for (size_t at = 0; at + 4 <= section.data.size(); at += 4)
         fields.push_back(begin + at);

@@ -22,8 +22,9 @@ std::vector<RawInsn> encoded(const Insn& insn) {
 
 template <class Visit> void for_each_sample(Visit visit) {
   const int16_t offs[] = {0, 1, -1, 8, 16, 32, 100, -512, INT16_MIN, INT16_MAX};
-  const int32_t imms[] = {0, 1, -1, 2, 16, 32, 64, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1,
-                          0x100, 0x110, 0x10000, 0xbad2310, INT32_MIN, INT32_MAX};
+  const int32_t imms[] = {0,    1,     -1,    2,       16,        32,        64,
+                          0x40, 0x41,  0x50,  0x51,    0xa0,      0xa1,      0xe1,
+                          0xf1, 0x100, 0x110, 0x10000, 0xbad2310, INT32_MIN, INT32_MAX};
   for (int opcode = 0; opcode < 256; ++opcode)
     for (uint8_t dst : {0, 1, 10, 11})
       for (uint8_t src : {0, 1, 2, 3, 4, 5, 6, 7, 10, 15})
@@ -82,7 +83,8 @@ TEST(Insn, EveryOpcodeOfTheInstructionSetIsKnownAndNoOther) {
     if (code_of(raw).empty())
       known.insert(raw.opcode);
   });
-  // 4 x 12 arithmetic, 2 neg, 3 swaps, 4 loads and 3 sign-extending ones, 8 stores, 4 atomic sizes, 6 packet loads, lddw, 4 x 11 branches, ja, gotol, may_goto, call, callx, exit.
+  // 4 x 12 arithmetic, 2 neg, 3 swaps, 4 loads and 3 sign-extending ones, 8 stores, 4 atomic sizes,
+  // 6 packet loads, lddw, 4 x 11 branches, ja, gotol, may_goto, call, callx, exit.
   EXPECT_EQ(known.size(), 4u * 12 + 2 + 3 + 7 + 8 + 4 + 6 + 1 + 4 * 11 + 6);
   for (int opcode = 0; opcode < 256; ++opcode)
     if (!known.contains(opcode)) {
@@ -104,8 +106,10 @@ TEST(Insn, PrintsTheKernelsForm) {
       {ByteSwap{SwapKind::to_be, 16, Reg{2}}, "r2 = be16 r2"},
       {Branch{Cond::sgt, Width::w32, Reg{2}, 4, 3}, "if w2 s> 0x4 goto pc+3"},
       {Atomic{AtomicOp::add, Size::b8, false, Reg{1}, Reg{2}, 8}, "lock *(u64 *)(r1 +8) += r2"},
-      {Atomic{AtomicOp::add, Size::b8, true, Reg{1}, Reg{2}, 8}, "r2 = atomic64_fetch_add((u64 *)(r1 +8), r2)"},
-      {Atomic{AtomicOp::compare_exchange, Size::b4, true, Reg{1}, Reg{2}, 0}, "r0 = atomic_cmpxchg((u32 *)(r1 +0), r0, r2)"},
+      {Atomic{AtomicOp::add, Size::b8, true, Reg{1}, Reg{2}, 8},
+       "r2 = atomic64_fetch_add((u64 *)(r1 +8), r2)"},
+      {Atomic{AtomicOp::compare_exchange, Size::b4, true, Reg{1}, Reg{2}, 0},
+       "r0 = atomic_cmpxchg((u32 *)(r1 +0), r0, r2)"},
       {LoadAcquire{Size::b2, Reg{1}, Reg{2}, 0}, "r1 = load_acquire((u16 *)(r2 +0))"},
       {CallHelper{1}, "call bpf_map_lookup_elem#1"},
       {CallHelper{1006}, "call unknown#1006"},
@@ -126,9 +130,11 @@ TEST(Insn, ParsesFreeSpacingAndBareOffsets) {
 }
 
 TEST(Insn, RefusesTextThatIsNoInstruction) {
-  for (const char* text : {"", "r1", "r11 = 0", "r1 = w2", "w1 = *(u64 *)(r2 +0)", "r1 = *(s64 *)(r2 +0)", "goto pc+40000",
-                           "exit now", "r1 = be24 r1", "if r1 === 2 goto pc+1", "*(u8 *)(r1 +0) = 99999999999",
-                           "r2 = atomic_fetch_add((u64 *)(r1 +0), r2)", "call bpf_map_lookup_elem", "r1 ** 3"}) {
+  for (const char* text :
+       {"", "r1", "r11 = 0", "r1 = w2", "w1 = *(u64 *)(r2 +0)", "r1 = *(s64 *)(r2 +0)",
+        "goto pc+40000", "exit now", "r1 = be24 r1", "if r1 === 2 goto pc+1",
+        "*(u8 *)(r1 +0) = 99999999999", "r2 = atomic_fetch_add((u64 *)(r1 +0), r2)",
+        "call bpf_map_lookup_elem", "r1 ** 3"}) {
     const auto insn = parse_insn(text);
     ASSERT_FALSE(insn.has_value()) << text;
     EXPECT_EQ(insn.error().code, Code::kInsnText);
@@ -136,9 +142,9 @@ TEST(Insn, RefusesTextThatIsNoInstruction) {
 }
 
 TEST(Insn, RefusesReservedFieldsAndMissingRegisters) {
-  EXPECT_EQ(code_of({0x07, 1, 1, 0, 5}), "insn-reserved");  // r1 += 5 with a source register
-  EXPECT_EQ(code_of({0x0f, 1, 2, 0, 5}), "insn-reserved");  // r1 += r2 with an immediate
-  EXPECT_EQ(code_of({0x0f, 1, 2, 1, 0}), "insn-reserved");  // sadd does not exist
+  EXPECT_EQ(code_of({0x07, 1, 1, 0, 5}), "insn-reserved"); // r1 += 5 with a source register
+  EXPECT_EQ(code_of({0x0f, 1, 2, 0, 5}), "insn-reserved"); // r1 += r2 with an immediate
+  EXPECT_EQ(code_of({0x0f, 1, 2, 1, 0}), "insn-reserved"); // sadd does not exist
   EXPECT_EQ(code_of({0x95, 0, 0, 0, 1}), "insn-reserved");
   EXPECT_EQ(code_of({0xdb, 1, 2, 0, 0x30}), "insn-reserved"); // no such atomic
   EXPECT_EQ(code_of({0xd3, 1, 2, 0, 0x00}), "insn-reserved"); // one-byte atomic add

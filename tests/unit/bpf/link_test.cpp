@@ -29,7 +29,9 @@ protected:
   std::shared_ptr<const Object> object_ = read(GetParam());
 };
 
-bool mentions(const Diagnostic& diagnostic, std::string_view word) { return diagnostic.message.find(word) != std::string::npos; }
+bool mentions(const Diagnostic& diagnostic, std::string_view word) {
+  return diagnostic.message.find(word) != std::string::npos;
+}
 
 } // namespace
 
@@ -50,7 +52,8 @@ TEST_P(Linking, AppendsEveryReachedFunctionOnce) {
     if (const auto* call = std::get_if<CallLocal>(&item.insn)) {
       ASSERT_TRUE(item.callee.valid());
       const Function& callee = program->functions[item.callee.value];
-      EXPECT_EQ(item.slot.value + 1 + static_cast<uint32_t>(call->off), program->at(callee.begin).slot.value);
+      EXPECT_EQ(item.slot.value + 1 + static_cast<uint32_t>(call->off),
+                program->at(callee.begin).slot.value);
       calls_of_leaf += callee.name == "leaf";
     }
     EXPECT_TRUE(program->function_of(InsnIndex(i)).valid());
@@ -112,7 +115,8 @@ TEST_P(Linking, GivesEveryInstructionItsSourceLine) {
   for (size_t i = 0; i < program->insns.size(); ++i) {
     const LineInfo* line = program->line_of(InsnIndex(i));
     ASSERT_NE(line, nullptr);
-    found |= line->text.find("v->count++") != std::string::npos && line->file.ends_with("features.bpf.c");
+    found |= line->text.find("v->count++") != std::string::npos &&
+             line->file.ends_with("features.bpf.c");
   }
   EXPECT_TRUE(found);
 }
@@ -151,17 +155,23 @@ TEST_P(Linking, CoreRelocationsOfTheKernelAreRefusedByName) {
   good("core_local_id");
 }
 
-TEST_P(Linking, SectionsThatCannotBeUnderstoodFailTheirProgramOnly) { EXPECT_EQ(bad("bad_section").code, Code::kSectionName); }
+TEST_P(Linking, SectionsThatCannotBeUnderstoodFailTheirProgramOnly) {
+  EXPECT_EQ(bad("bad_section").code, Code::kSectionName);
+}
 
-TEST_P(Linking, TheContextIsThatOfTheObjectsMachine) { EXPECT_EQ(good("tail")->ctx_machine, CtxMachine::x86_64); }
+TEST_P(Linking, TheContextIsThatOfTheObjectsMachine) {
+  EXPECT_EQ(good("tail")->ctx_machine, CtxMachine::x86_64);
+}
 
-INSTANTIATE_TEST_SUITE_P(EveryInstructionSet, Linking, testing::Values("features_v1", "features", "features_v4"));
+INSTANTIATE_TEST_SUITE_P(EveryInstructionSet, Linking,
+                         testing::Values("features_v1", "features", "features_v4"));
 
 TEST(Link, WrongMapsFailTheProgramsThatUseThem) {
   const auto object = read("legacy");
-  const std::pair<const char*, Code> cases[] = {{"uses_old", Code::kMapLegacy},      {"uses_no_type", Code::kMapNoType},
-                                                {"uses_odd_attribute", Code::kMapDef}, {"uses_two_sizes", Code::kMapDef},
-                                                {"uses_no_pointer", Code::kMapDef},    {"data_address", Code::kRelocUnsupported}};
+  const std::pair<const char*, Code> cases[] = {
+      {"uses_old", Code::kMapLegacy},        {"uses_no_type", Code::kMapNoType},
+      {"uses_odd_attribute", Code::kMapDef}, {"uses_two_sizes", Code::kMapDef},
+      {"uses_no_pointer", Code::kMapDef},    {"data_address", Code::kRelocUnsupported}};
   for (const auto& [name, code] : cases) {
     const auto program = link(object, name);
     ASSERT_FALSE(program.has_value()) << name;
@@ -176,8 +186,11 @@ TEST(Link, KnowsTheMachineByLayoutByRecordOrByOption) {
   EXPECT_EQ((*link(read("arm64_core"), "probe"))->ctx_machine, CtxMachine::aarch64);
   EXPECT_EQ((*link(read("riscv64"), "probe"))->ctx_machine, CtxMachine::riscv64);
   EXPECT_EQ((*link(read("plain"), "plain"))->ctx_machine, CtxMachine::unknown);
-  EXPECT_EQ((*link(read("plain"), "plain", {CtxMachine::riscv64}))->ctx_machine, CtxMachine::riscv64);
-  EXPECT_EQ((*link(read("arm64"), "probe", {CtxMachine::riscv64}))->ctx_machine, CtxMachine::aarch64) << "the object knows better";
+  EXPECT_EQ((*link(read("plain"), "plain", {CtxMachine::riscv64}))->ctx_machine,
+            CtxMachine::riscv64);
+  EXPECT_EQ((*link(read("arm64"), "probe", {CtxMachine::riscv64}))->ctx_machine,
+            CtxMachine::aarch64)
+      << "the object knows better";
 }
 
 // Old compilers wrote function symbols without type and size, some tools strip them.
@@ -188,7 +201,8 @@ TEST(Link, FindsFunctionsWithoutFunctionSymbols) {
     for (uint32_t i = 0; i < whole->elf.sections.size(); ++i) {
       if (whole->elf.sections[i].type != 2) // SHT_SYMTAB
         continue;
-      const size_t table = static_cast<size_t>(whole->elf.sections[i].data.data() - whole->bytes.data());
+      const size_t table =
+          static_cast<size_t>(whole->elf.sections[i].data.data() - whole->bytes.data());
       for (size_t at = table; at < table + whole->elf.sections[i].size; at += 24)
         if ((bytes[at + 4] & 0xf) == 2) {
           bytes[at + 4] &= 0xf0; // NOTYPE
@@ -203,7 +217,8 @@ TEST(Link, FindsFunctionsWithoutFunctionSymbols) {
       const auto then = link(old, name), now = link(whole, name);
       ASSERT_TRUE(then.has_value()) << name << ": " << then.error().message;
       EXPECT_EQ(text(**then), text(**now));
-      EXPECT_EQ((*then)->functions.back().name, (*now)->functions.back().name) << "names come from BTF";
+      EXPECT_EQ((*then)->functions.back().name, (*now)->functions.back().name)
+          << "names come from BTF";
     }
   }
 }
@@ -216,7 +231,8 @@ TEST(Link, PoisonedHelperCallsAreMarked) {
   while (!std::holds_alternative<CallHelper>(program->insns[call].insn))
     ++call;
   const auto& section = object->elf.sections[object->code[object->programs[0].code].section];
-  const size_t at = static_cast<size_t>(section.data.data() - object->bytes.data()) + program->insns[call].slot.value * 8 + 4;
+  const size_t at = static_cast<size_t>(section.data.data() - object->bytes.data()) +
+                    program->insns[call].slot.value * 8 + 4;
   const uint32_t poison = 0xbad2310;
   std::memcpy(&bytes[at], &poison, 4);
   const auto poisoned = *link(read(bytes, "plain"), "plain");
@@ -229,13 +245,16 @@ TEST(Link, JumpsOutOfTheFunctionOrIntoAnInstructionAreRefused) {
   const auto object = read(bytes, "features");
   const auto program = *link(object, "callback");
   for (const ProgramInsn& item : program->insns) {
-    if (!std::holds_alternative<Branch>(item.insn) || program->function_of(InsnIndex(static_cast<size_t>(&item - program->insns.data()))) != FuncId(0))
+    if (!std::holds_alternative<Branch>(item.insn) ||
+        program->function_of(InsnIndex(static_cast<size_t>(&item - program->insns.data()))) !=
+            FuncId(0))
       continue;
     uint32_t code = 0;
     for (const ProgramEntry& entry : object->programs)
       if (entry.name == "callback")
         code = entry.code;
-    const size_t section = static_cast<size_t>(object->elf.sections[object->code[code].section].data.data() - object->bytes.data());
+    const size_t section = static_cast<size_t>(
+        object->elf.sections[object->code[code].section].data.data() - object->bytes.data());
     const size_t at = section + (object->code[code].begin + item.slot.value) * 8 + 2;
     const auto patched = [&](int16_t off) {
       auto copy = bytes;
@@ -244,10 +263,13 @@ TEST(Link, JumpsOutOfTheFunctionOrIntoAnInstructionAreRefused) {
       return result ? Code::kInternal : result.error().code;
     };
     EXPECT_EQ(patched(INT16_MAX), Code::kJumpTarget);
-    EXPECT_EQ(patched(static_cast<int16_t>(-static_cast<int>(item.slot.value) - 2)), Code::kJumpTarget);
+    EXPECT_EQ(patched(static_cast<int16_t>(-static_cast<int>(item.slot.value) - 2)),
+              Code::kJumpTarget);
     for (const ProgramInsn& other : program->insns)
       if (slot_count(other.insn) == 2 && other.slot.value < item.slot.value + 8) {
-        EXPECT_EQ(patched(static_cast<int16_t>(static_cast<int>(other.slot.value) + 1 - static_cast<int>(item.slot.value) - 1)), Code::kJumpTarget);
+        EXPECT_EQ(patched(static_cast<int16_t>(static_cast<int>(other.slot.value) + 1 -
+                                               static_cast<int>(item.slot.value) - 1)),
+                  Code::kJumpTarget);
       }
     return;
   }
@@ -256,7 +278,8 @@ TEST(Link, JumpsOutOfTheFunctionOrIntoAnInstructionAreRefused) {
 
 // The objects inside Debian's libbpf-tools, unmodified.
 TEST(Link, DebiansUserSpaceToolsLinkWhole) {
-  const std::pair<const char*, unsigned> tools[] = {{"bashreadline", 1}, {"gethostlatency", 2}, {"funclatency", 2}};
+  const std::pair<const char*, unsigned> tools[] = {
+      {"bashreadline", 1}, {"gethostlatency", 2}, {"funclatency", 2}};
   for (const auto& [name, count] : tools) {
     const std::string path = std::string("/usr/sbin/") + name;
     if (access(path.c_str(), R_OK) != 0)

@@ -40,8 +40,11 @@ TEST_P(Objects, ListEveryProgramWithWhatItsSectionSays) {
   for (const ProgramEntry& entry : object_->programs)
     names.push_back(entry.name);
   std::sort(names.begin(), names.end());
-  const std::vector<std::string> expected = {"bad_section", "callback", "calls", "config", "config_unknown", "core_enum", "core_field",
-                                             "core_local_id", "kernel_only_program", "kfunc", "kfunc_weak", "ksym", "ksym_weak", "tail", "unknown_kind"};
+  const std::vector<std::string> expected = {"bad_section", "callback",       "calls",
+                                             "config",      "config_unknown", "core_enum",
+                                             "core_field",  "core_local_id",  "kernel_only_program",
+                                             "kfunc",       "kfunc_weak",     "ksym",
+                                             "ksym_weak",   "tail",           "unknown_kind"};
   EXPECT_EQ(names, expected);
   for (const ProgramEntry& entry : object_->programs) {
     EXPECT_EQ(entry.fault.has_value(), entry.name == "bad_section");
@@ -53,7 +56,8 @@ TEST_P(Objects, ListEveryProgramWithWhatItsSectionSays) {
     }
     EXPECT_EQ(entry.kind.optional, entry.name == "tail");
     EXPECT_EQ(entry.kind.kind == ProgramKind::kernel_only, entry.name == "kernel_only_program");
-    EXPECT_EQ(entry.kind.kind == ProgramKind::unknown, entry.name == "unknown_kind" || entry.name == "bad_section");
+    EXPECT_EQ(entry.kind.kind == ProgramKind::unknown,
+              entry.name == "unknown_kind" || entry.name == "bad_section");
   }
 }
 
@@ -106,7 +110,8 @@ TEST_P(Objects, TurnDataSectionsIntoMapsWithVariables) {
   uint32_t value = 0;
   std::memcpy(&value, rodata.initial.data() + limit.offset, 4);
   EXPECT_EQ(value, 12u);
-  EXPECT_EQ(object_->btf.name_of(object_->btf.resolve(variable(*object_, "settings").type)), "struct value");
+  EXPECT_EQ(object_->btf.name_of(object_->btf.resolve(variable(*object_, "settings").type)),
+            "struct value");
   const Variable& hits = variable(*object_, "hits");
   EXPECT_EQ(object_->map(hits.map).section, MapSection::bss);
   EXPECT_TRUE(object_->map(hits.map).initial.empty());
@@ -127,9 +132,11 @@ TEST_P(Objects, KnowWhatAKernelConfigurationCanBeInAProcess) {
 TEST_P(Objects, GiveLicenceDigestAndSourceText) {
   EXPECT_EQ(object_->license, "Dual MIT/GPL");
   EXPECT_EQ(object_->digest, sha256(object_->bytes));
-  const bool has_text = std::any_of(object_->ext.lines.begin(), object_->ext.lines.end(), [](const LineRecord& line) {
-    return line.text.find("__sync_fetch_and_add(&total, x);") != std::string_view::npos && line.line > 0;
-  });
+  const bool has_text =
+      std::any_of(object_->ext.lines.begin(), object_->ext.lines.end(), [](const LineRecord& line) {
+        return line.text.find("__sync_fetch_and_add(&total, x);") != std::string_view::npos &&
+               line.line > 0;
+      });
   EXPECT_TRUE(has_text);
 }
 
@@ -140,13 +147,16 @@ TEST_P(Objects, GiveEveryCoreRecordWithItsName) {
     ASSERT_TRUE(name.has_value());
     names.push_back(*name);
   }
-  const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto has = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   EXPECT_TRUE(has("field_byte_offset of struct task_struct::tgid"));
   EXPECT_TRUE(has("enumval_exists of enum bpf_feature::FEATURE_B"));
   EXPECT_TRUE(has("type_id_local of struct task_struct"));
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryInstructionSet, Objects, testing::Values("features_v1", "features", "features_v4"));
+INSTANTIATE_TEST_SUITE_P(EveryInstructionSet, Objects,
+                         testing::Values("features_v1", "features", "features_v4"));
 
 TEST(Object, WithoutDebugInformationIsRead) {
   const auto object = read("plain");

@@ -25,9 +25,12 @@ inline std::shared_ptr<const Object> read(std::vector<uint8_t> bytes, const std:
   return std::make_shared<const Object>(*std::move(object));
 }
 
-inline std::shared_ptr<const Object> read(const std::string& name) { return read(object_bytes(name), name); }
+inline std::shared_ptr<const Object> read(const std::string& name) {
+  return read(object_bytes(name), name);
+}
 
-inline Result<std::shared_ptr<const Program>> link(const std::shared_ptr<const Object>& object, std::string_view program,
+inline Result<std::shared_ptr<const Program>> link(const std::shared_ptr<const Object>& object,
+                                                   std::string_view program,
                                                    const LinkOptions& options = {}) {
   for (size_t i = 0; i < object->programs.size(); ++i)
     if (object->programs[i].name == program)

@@ -22,10 +22,14 @@ struct Case {
 
 std::string flags_of(const SectionInfo& info) {
   std::string flags;
-  if (info.is_return) flags += 'r';
-  if (info.sleepable) flags += 's';
-  if (info.multi) flags += 'm';
-  if (info.optional) flags += '?';
+  if (info.is_return)
+    flags += 'r';
+  if (info.sleepable)
+    flags += 's';
+  if (info.multi)
+    flags += 'm';
+  if (info.optional)
+    flags += '?';
   return flags;
 }
 
@@ -55,12 +59,14 @@ const Case kCases[] = {
     {"ksyscall/openat", ksyscall, "ksyscall", "", "openat", 0, ""},
     {"kretsyscall/openat", ksyscall, "kretsyscall", "", "openat", 0, "r"},
     {"tp/syscalls/sys_enter_openat", tracepoint, "tp", "", "syscalls/sys_enter_openat", 0, ""},
-    {"tracepoint/sched/sched_process_exec", tracepoint, "tracepoint", "", "sched/sched_process_exec", 0, ""},
+    {"tracepoint/sched/sched_process_exec", tracepoint, "tracepoint", "",
+     "sched/sched_process_exec", 0, ""},
     {"tp_btf/sys_enter", tp_btf, "tp_btf", "", "sys_enter", 0, ""},
     {"raw_tp/sys_enter", raw_tracepoint, "raw_tp", "", "sys_enter", 0, ""},
     {"raw_tracepoint.w/x", raw_tracepoint, "raw_tracepoint.w", "", "x", 0, ""},
     {"perf_event", perf_event, "perf_event", "", "", 0, ""},
-    {"perf_event/type=0,config=3,frequency=99", perf_event, "perf_event", "", "type=0,config=3,frequency=99", 0, ""},
+    {"perf_event/type=0,config=3,frequency=99", perf_event, "perf_event", "",
+     "type=0,config=3,frequency=99", 0, ""},
     {"syscall", syscall, "syscall", "", "", 0, ""},
     {"socket", socket_filter, "socket", "", "", 0, ""},
     {"xdp", xdp, "xdp", "", "", 0, ""},
@@ -96,9 +102,10 @@ TEST(Section, SaysWhatLibbpfSays) {
 }
 
 TEST(Section, RefusesAKnownPrefixWithAMalformedRest) {
-  for (const char* name : {"uprobe//bin/x:", "uprobe/:f", "uprobe//bin/x:f+", "uprobe//bin/x:f+zz", "uprobe//bin/x:12ab",
-                           "kprobe/f+-1", "kprobe/+8", "usdt//bin/x", "usdt//bin/x:prov", "usdt/a::b", "usdt/a:b:",
-                           "uprobe//bin/x:f+99999999999999999999"}) {
+  for (const char* name :
+       {"uprobe//bin/x:", "uprobe/:f", "uprobe//bin/x:f+", "uprobe//bin/x:f+zz",
+        "uprobe//bin/x:12ab", "kprobe/f+-1", "kprobe/+8", "usdt//bin/x", "usdt//bin/x:prov",
+        "usdt/a::b", "usdt/a:b:", "uprobe//bin/x:f+99999999999999999999"}) {
     const auto info = parse_section(name);
     ASSERT_FALSE(info.has_value()) << name;
     EXPECT_EQ(info.error().code, Code::kSectionName);
