@@ -89,7 +89,7 @@ attach_start() {
 }
 # attachment_of PID: the id in `bpf-aot list` of the newest attachment to PID, or nothing
 attachment_of() {
-  aot list --json 2>/dev/null | jq -r --argjson p "$1" '[.. | objects | select(.pid? == $p) | .id] | last // empty' 2>/dev/null
+  aot list --json 2>/dev/null | jq -rs --argjson p "$1" '[.. | objects | select(.pid? == $p) | .id] | last // empty' 2>/dev/null
 }
 # wait_end PID WHAT: waits for a child of this shell, sets ended to its exit status
 wait_end() {
