@@ -331,6 +331,11 @@ private:
     return align;
   }
 
+  bool is_huge(uint32_t id) const {
+    const BtfType& type = btf_.types_[id];
+    return type.kind == BtfKind::array && btf_.size_of(type.target) && !btf_.size_of(id);
+  }
+
   Status check_extents() {
     for (uint32_t id = 1; id < btf_.type_count(); ++id) {
       const BtfType& type = btf_.types_[id];
@@ -342,8 +347,10 @@ private:
           return malformed("member '" + std::string(member.name) + "' of type " + number(id) +
                            " lies outside it");
       }
-      if (type.kind == BtfKind::array && btf_.size_of(type.target) && !btf_.size_of(id))
-        return malformed("array type " + number(id) + " is larger than 4 GiB");
+      // __uint(max_entries, N) is a pointer to an array of N ints, which may well be beyond 4 GiB.
+      for (uint32_t i = 0; const auto part = by_value(type, i); ++i)
+        if (is_huge(*part))
+          return malformed("type " + number(id) + " contains array type " + number(*part) + ", which is larger than 4 GiB");
     }
     return {};
   }

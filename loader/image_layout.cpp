@@ -130,9 +130,7 @@ Status Image::check_entries() const {
 }
 
 Status Image::check_cpu() const {
-  // ABI version 0 defines no feature bit: bpf-aotc compiles for the baseline of each machine.
-  constexpr uint64_t kAvailable = 0;
-  const uint64_t missing = desc_.cpu_features & ~kAvailable;
+  const uint64_t missing = desc_.cpu_features & ~targets::host_cpu_features();
   if (missing == 0)
     return {};
   char bits[32];
@@ -140,7 +138,7 @@ Status Image::check_cpu() const {
   return Failure(make_error(Code::kImageCpu, std::string("the probe needs CPU features ") + bits +
                                                  " that this machine does not have")
                      .about(path_)
-                     .hint("compile it without --mcpu and --mattr"));
+                     .hint("compile it for an older processor with --mcpu"));
 }
 
 } // namespace bpfaot::loader

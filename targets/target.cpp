@@ -5,6 +5,8 @@
 
 #include "targets/rows.h"
 
+#include <bpfaot/abi.h>
+
 #include <array>
 
 namespace bpfaot::targets {
@@ -66,6 +68,22 @@ const Target& host() {
   return kRiscv64;
 #else
 #error "the tools run on x86_64, aarch64 and riscv64"
+#endif
+}
+
+uint64_t host_cpu_features() {
+#if defined(__x86_64__)
+  uint64_t features = 0;
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v2"))
+    features |= BPFAOT_CPUFEAT_X86_64_V2;
+  if (__builtin_cpu_supports("x86-64-v3"))
+    features |= BPFAOT_CPUFEAT_X86_64_V3;
+  if (__builtin_cpu_supports("x86-64-v4"))
+    features |= BPFAOT_CPUFEAT_X86_64_V4;
+  return features;
+#else
+  return 0; // no bit is defined: images are for the baseline
 #endif
 }
 

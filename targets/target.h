@@ -59,6 +59,7 @@ struct Target {
 
 std::span<const Target* const> all();
 const Target& host();
+uint64_t host_cpu_features(); // BPFAOT_CPUFEAT_* that this processor has
 // By name, alias or triple ("aarch64-linux-musl"). [target-unknown] lists what exists.
 Result<const Target*> find(std::string_view name);
 const Target* find_machine(uint16_t e_machine); // null when unknown

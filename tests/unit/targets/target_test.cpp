@@ -98,6 +98,13 @@ TEST(Targets, WhatAMachineDoesNotHaveHasNoCounterpart) {
   EXPECT_EQ(mapped("x86_64", "rbx", "x86_64"), "rbx");
 }
 
+TEST(Targets, TheHostHasWhatTheDefaultCpuOfItsRowNeeds) {
+  const uint64_t features = host_cpu_features();
+  for (const CpuRow& row : host().cpus)
+    if (row.name == host().default_cpu)
+      EXPECT_EQ(row.features & ~features, 0u) << "tests run images for the default CPU on this machine";
+}
+
 TEST(Targets, SlotsAreFoundByAnyOfTheirBytes) {
   const Target& x86 = machine("x86_64");
   EXPECT_EQ(slot_at(x86, 112)->user_name, "rdi");
