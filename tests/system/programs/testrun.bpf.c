@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// For test-run: state that lives between runs, and contexts of several kinds.
+// For test-run: state that lives between runs.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -34,14 +34,6 @@ int adds(__u32 *data) {
 SEC("syscall")
 int negative(__u32 *data) {
   return -7;
-}
-
-SEC("xdp")
-int first_byte(struct xdp_md *ctx) {
-  __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-  if (data + 2 > end)
-    return XDP_ABORTED;
-  return data[0] == 7 ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";
