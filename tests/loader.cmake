@@ -2,6 +2,7 @@
 bpfaot_test(test_loader
   SOURCES
     unit/loader/attach_spec_test.cpp
+    unit/loader/image_test.cpp
     unit/loader/process_test.cpp
     unit/loader/registry_test.cpp
     unit/loader/value_text_test.cpp
