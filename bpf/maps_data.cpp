@@ -117,9 +117,16 @@ void read_config(Object& object) {
     return;
   const MapId map(object.maps.size());
   object.maps.push_back(make_data_map(".kconfig", MapSection::kconfig, 0));
+  std::vector<uint32_t> externs;
   for (const BtfSectionVariable& entry : object.btf.section_variables(object.btf.type(*id)))
-    if (const BtfType& variable = object.btf.type(entry.type); variable.kind == BtfKind::variable)
-      place_config(object, variable, map);
+    if (object.btf.type(entry.type).kind == BtfKind::variable)
+      externs.push_back(entry.type);
+  // Largest alignment first, as libbpf lays them out: no holes.
+  std::stable_sort(externs.begin(), externs.end(), [&](uint32_t a, uint32_t b) {
+    return object.btf.align_of(a) > object.btf.align_of(b);
+  });
+  for (const uint32_t type : externs)
+    place_config(object, object.btf.type(type), map);
   if (object.maps.back().value_size == 0)
     object.maps.pop_back();
   else

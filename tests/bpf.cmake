@@ -23,7 +23,8 @@ bpf_test_object(big_endian plain -mcpu=v3 -target bpfeb)
 add_custom_target(bpf_test_objects DEPENDS ${bpf_object_files})
 
 bpfaot_test(test_bpf SOURCES unit/bpf/insn_test.cpp unit/bpf/section_test.cpp unit/bpf/object_test.cpp
-  unit/bpf/link_test.cpp unit/bpf/hostile_test.cpp unit/bpf/btf_test.cpp USES bpf support LABELS unit)
+  unit/bpf/link_test.cpp unit/bpf/hostile_test.cpp unit/bpf/btf_test.cpp
+  unit/bpf/libbpf_test.cpp LIBRARIES bpf USES bpf support LABELS unit)
 target_compile_definitions(test_bpf PRIVATE BPF_OBJECTS="${bpf_objects}")
 add_dependencies(test_bpf bpf_test_objects)
 
