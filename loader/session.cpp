@@ -333,6 +333,7 @@ std::vector<uint8_t> Session::fill_rt(const Image& image, const RuntimeAddresses
   rt.map_count = constants().map_count;
   rt.printk_map = BPFAOT_NONE;
   rt.thread_method = addresses.thread_method;
+  rt.cpu_count = constants().cpus;
   for (uint32_t i = 0; i < image.maps().size(); ++i) {
     if (image.maps()[i].section == BPFAOT_MAP_PRINTK)
       rt.printk_map = i;

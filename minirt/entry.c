@@ -13,8 +13,8 @@
  *  - Another thread registering: a slot is claimed by compare-and-swap of `key` from 0; the claimer
  *    is the only one with that key, and the ids are filled in before it is used.
  *  - A handler that leaves by longjmp or siglongjmp out of an interrupted program: its guard would
- *    stay set for ever. The address of the holder's frame is kept; a hit from a frame above it
- *    means that the holder's frame is gone, and takes the guard over. On an alternate signal stack
+ *    stay set for ever. The address of the holder's frame is kept; a nested run lies below it, so a
+ *    hit from a frame that does not means that the holder is gone, and takes the guard over. On an alternate signal stack
  *    that lies above the thread's stack this can take over a live guard; all map code is safe
  *    against re-entry, so the price is a nested run that is not counted as missed.
  *  - fork: the child has a copy of the table and exactly one thread. `fork_page` is wiped in the
@@ -218,15 +218,10 @@ static RT_COLD uint32_t missed(void) {
   return 0;
 }
 
-RT_INLINE uint32_t slot_count(void) {
-  const struct bpfaot_session *session = (const struct bpfaot_session *)__bpfaot_rt.session;
-  return session->cpu_count;
-}
-
 /* The slot of the CPU we were on is taken: any free one, then one of a dead owner. */
 static RT_COLD uint32_t lease_other_slot(uint32_t cpu, uint32_t tid) {
   struct bpfaot_session *session = (struct bpfaot_session *)__bpfaot_rt.session;
-  uint32_t count = slot_count();
+  uint32_t count = __bpfaot_rt.cpu_count;
   for (uint32_t pass = 0; pass < 2; pass++) {
     for (uint32_t i = 0; i < count; i++) {
       uint32_t slot = (cpu + i) % count;
@@ -243,7 +238,7 @@ static RT_COLD uint32_t lease_other_slot(uint32_t cpu, uint32_t tid) {
 RT_INLINE uint32_t lease_slot(uint32_t tid) {
   struct bpfaot_session *session = (struct bpfaot_session *)__bpfaot_rt.session;
   uint32_t cpu = rt_cpu_number();
-  if (rt_likely(cpu < slot_count() && rt_cas32(&session->cpus[cpu].owner, 0, tid)))
+  if (rt_likely(cpu < __bpfaot_rt.cpu_count && rt_cas32(&session->cpus[cpu].owner, 0, tid)))
     return cpu;
   return lease_other_slot(cpu, tid);
 }
@@ -260,7 +255,7 @@ RT_HELPER uint32_t __bpfaot_rt_enter(struct bpfaot_env *env, uint32_t flags) {
     if (rt_unlikely(!thread))
       return missed();
     uint64_t frame = (uint64_t)__builtin_frame_address(0);
-    if (rt_unlikely(thread->guard) && frame <= thread->guard_frame)
+    if (rt_unlikely(thread->guard) && frame < thread->guard_frame)
       return missed();
     thread->guard = 1;
     thread->guard_frame = frame;

@@ -57,7 +57,8 @@
  * to look is only a hint: a stack of freed elements, then elements never used (memory is touched
  * in this order, so a sparse file stays sparse), then sweep. If the hints are wrong (killed between
  * pop and use, or one pushed twice) elements are found by sweep, which also starts the stack
- * anew. So "full" (-E2BIG) means what it says: no element is FREE. To keep refused inserts cheap a
+ * anew. So "full" (-E2BIG) means what it says: no element is FREE. (A thread that stands still in the
+ * middle of an insert or delete may hold one; others wait for a while, then report full.) To keep refused inserts cheap a
  * complete sweep that met nothing but LIVE sets `full`, and deleting clears it, before and after:
  *   sweep:  full = SWEEPING; read states; swap SWEEPING -> FULL
  *   delete: full = 0; mark … state = FREE; full = 0
@@ -71,7 +72,7 @@
 #include "minirt/hash.h"
 
 enum { kFullNo = 0, kFullSweeping = 1, kFull = 2 };
-enum { kRestarts = 1 << 16, kSparePops = 8, kSparePushes = 64, kSpins = 200, kYields = 64 };
+enum { kRestarts = 1 << 14, kSparePops = 8, kSparePushes = 64, kSpins = 200, kYields = 64, kWaits = 64 };
 
 #define kVersion ((uint64_t)1 << 32)
 
@@ -145,7 +146,8 @@ static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t *state
 
 static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state);
 
-/* Index of an element that is ALLOCATED by us, or 0 when all are in use. */
+/* Index of an element that is ALLOCATED by us, or 0 when all are in use; *state is then 0 if that is
+ * certain, and 1 if some were on their way in or out. */
 static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t *state) {
   struct rt_hash_head *head = head_of(m);
   for (uint32_t i = 0; i < kSparePops; i++) {
@@ -157,7 +159,7 @@ static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t *state) {
     if (rt_cas64(&head->spare, top, link_to(top, below)) && claim(m, index, tid, state))
       return index;
   }
-  while (rt_load(&head->used) < m.max_entries) { /* each round raises it */
+  for (uint32_t i = 0; i < m.max_entries && rt_load(&head->used) < m.max_entries; i++) {
     uint32_t index = rt_add(&head->used, 1) + 1;
     if (index <= m.max_entries && claim(m, index, tid, state))
       return index;
@@ -176,7 +178,7 @@ struct position {
   uint64_t next, state;
 };
 
-enum walk { kDone, kAgain };
+enum walk { kDone, kAgain, kCorrupt };
 
 /* One walk over the bucket; key null: to the end, to unlink all that is marked. */
 static enum walk walk(struct rt_map m, const void *key, struct position *at) {
@@ -189,10 +191,8 @@ static enum walk walk(struct rt_map m, const void *key, struct position *at) {
     at->index = rt_link_index(word);
     if (!at->index)
       return kDone;
-    if (at->index > m.max_entries) {
-      at->index = 0;
-      return kDone;
-    }
+    if (at->index > m.max_entries)
+      return kCorrupt;
     struct rt_hash_element *e = rt_hash_element(m, at->index);
     at->next = rt_load_acquire(&e->next);
     at->state = rt_load_acquire(&e->state);
@@ -215,15 +215,16 @@ static enum walk walk(struct rt_map m, const void *key, struct position *at) {
     link = &e->next;
     word = at->next;
   }
-  return kAgain;
+  return kCorrupt; /* a list goes from newer to older elements, so it cannot be longer than the pool */
 }
 
-/* False only when the walk was disturbed kRestarts times. */
+/* False only when the walk was disturbed kRestarts times, or the memory makes no sense. */
 static bool find(struct rt_map m, uint64_t hash, const void *key, struct position *at) {
   at->bucket = rt_hash_bucket(m, hash);
   for (uint32_t i = 0; i < kRestarts; i++) {
-    if (walk(m, key, at) == kDone)
-      return true;
+    enum walk result = walk(m, key, at);
+    if (result != kAgain)
+      return result == kDone;
     rt_pause();
   }
   return false;
@@ -266,8 +267,11 @@ static bool settle(struct rt_map m, uint32_t index) {
   for (uint32_t i = 0; i < rt_key_words(m.key_size) && i < 64; i++)
     words[i] = rt_load(&e->key[i]);
   for (uint32_t i = 0; i < kRestarts; i++) {
-    if (walk(m, marked ? NULL : words, &at) == kAgain)
+    enum walk result = walk(m, marked ? NULL : words, &at);
+    if (result == kAgain)
       continue;
+    if (result == kCorrupt)
+      return false;
     if (!marked && at.index == index)
       rt_cas64(&e->state, state, rt_hash_with_kind(state, RT_HASH_LIVE));
     else
@@ -280,6 +284,7 @@ static bool settle(struct rt_map m, uint32_t index) {
 /* Looks at all elements that were ever used: takes the first FREE one, keeps some more as spare, repairs. */
 static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state) {
   struct rt_hash_head *head = head_of(m);
+  *state = 0;
   if (rt_load(&head->full) == kFull && (rt_add(&head->refused, 1) & 63) != 63)
     return 0;
   __atomic_store_n(&head->full, (uint32_t)kFullSweeping, __ATOMIC_SEQ_CST);
@@ -301,6 +306,8 @@ static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state) {
     }
   }
   rt_cas32(&head->full, kFullSweeping, !taken && only_live ? kFull : kFullNo);
+  if (!taken)
+    *state = !only_live;
   return taken;
 }
 
@@ -382,6 +389,7 @@ RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *dat
   struct position at;
   uint32_t mine = 0;
   uint64_t state = 0;
+  uint32_t waits = 0;
   int64_t result = -RT_EBUSY;
   for (uint32_t i = 0; i < kRestarts; i++) {
     if (!find(m, hash, key, &at))
@@ -403,7 +411,15 @@ RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *dat
     }
     if (!mine) {
       mine = allocate(m, tid, &state);
-      if (!mine) {
+      if (!mine) { /* perhaps because of an insert of the same key: look again */
+        if (!find(m, hash, key, &at))
+          break;
+        if (at.index)
+          continue;
+        if (state && waits++ < kWaits) {
+          rt_syscall6(RT_NR_sched_yield, 0, 0, 0, 0, 0, 0);
+          continue;
+        }
         result = -RT_E2BIG;
         break;
       }

@@ -128,7 +128,7 @@ RT_INLINE uint32_t rt_gettid(void) { return (uint32_t)rt_syscall6(RT_NR_gettid, 
  * sends nothing; a zombie still counts as living, which only delays recovery. */
 RT_INLINE bool rt_thread_is_dead(uint32_t tid) {
   const struct bpfaot_session *session = (const struct bpfaot_session *)__bpfaot_rt.session;
-  if (session && (session->flags & BPFAOT_SESSION_MIXED_PIDS))
+  if (session && (rt_load(&session->flags) & BPFAOT_SESSION_MIXED_PIDS))
     return false;
   return tid == 0 || rt_syscall6(RT_NR_tkill, (long)tid, 0, 0, 0, 0, 0) == -RT_ESRCH;
 }

@@ -268,7 +268,9 @@ struct bpfaot_rt {
   uint32_t map_count;
   uint32_t printk_map;    /* index of the BPFAOT_MAP_PRINTK map; BPFAOT_NONE = no printing */
   uint32_t thread_method; /* enum bpfaot_thread_method */
-  uint64_t reserved[5];
+  uint32_t cpu_count;     /* CPU slots, as in struct bpfaot_const: the session's copy is writable */
+  uint32_t reserved32;
+  uint64_t reserved[4];
   struct bpfaot_map_slot maps[]; /* by map index */
 };
 

@@ -71,7 +71,7 @@ static void make_process(void) {
   CHECK(madvise(fork_page, 4096, MADV_WIPEONFORK) == 0);
   rt->fork_page = (uint64_t)(uintptr_t)fork_page;
   struct bpfaot_session *session = zeroed(4096, MAP_SHARED);
-  session->cpu_count = kCpus;
+  rt->cpu_count = kCpus;
   rt->session = (uint64_t)(uintptr_t)session;
 }
 

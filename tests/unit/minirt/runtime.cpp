@@ -68,6 +68,7 @@ bpfaot_rt& reset_runtime(uint32_t cpus, uint32_t thread_slots_log2) {
   rt.session = reinterpret_cast<uint64_t>(shared_memory(sizeof(bpfaot_session) + cpus * sizeof(bpfaot_cpu_slot)));
   session().size = sizeof(bpfaot_session);
   session().cpu_count = cpus;
+  rt.cpu_count = cpus;
   return runtime();
 }
 
