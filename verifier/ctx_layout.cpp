@@ -25,8 +25,8 @@ CtxLayout socket_filter() {
   add_words(layout, 0, 48); // len … tc_index
   // cb[5] is scratch memory: any width, both directions.
   for (uint32_t offset = 48; offset < 64; offset += 8)
-    layout.fields.push_back({offset, 8, true});
-  add_words(layout, 64, 68, true);
+    layout.fields.push_back({offset, 8, true, true});
+  layout.fields.push_back({64, 4, true, true});
   add_words(layout, 68, 72);   // hash
   add_words(layout, 84, 88);   // napi_id
   add_words(layout, 164, 168); // gso_segs

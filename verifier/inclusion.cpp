@@ -53,8 +53,7 @@ private:
   }
 
   bool value(const RegState& old_reg, const RegState& new_reg) {
-    if (old_reg.type == Type::none)
-      return true; // reading it would have been refused
+    // Types must agree, "never written" included: bpf_trace_printk() may be passed such registers.
     if (old_reg.type != new_reg.type || old_reg.maybe_null != new_reg.maybe_null ||
         old_reg.object != new_reg.object || old_reg.size != new_reg.size)
       return false;

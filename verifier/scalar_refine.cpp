@@ -51,8 +51,10 @@ template <unsigned B> struct Pair {
     const uint64_t common = a.bits.max() & b.bits.max();
     if (common == 0)
       return false;
-    if ((common & (common - 1)) != 0)
-      return true; // which of several bits it is stays unknown
+    // Which of several bits it is stays unknown. That only one of them is possible is used, as in
+    // the kernel, only where the mask itself is a single constant bit.
+    if (!b.is_constant() || !std::has_single_bit(b.umin))
+      return true;
     return a.clamp_bits({common, ones<B>() & ~common}) && b.clamp_bits({common, ones<B>() & ~common}) &&
            a.reduce() && b.reduce();
   }

@@ -21,6 +21,7 @@ inline constexpr uint32_t kVerifierVersion = 1;
 struct CtxField {
   uint32_t offset, size; // bytes in the layout that the object was compiled for
   bool writable = false;
+  bool any_width = false; // narrower stores are fine too (narrower loads always are)
 };
 struct CtxLayout {
   std::string name;             // "pt_regs of x86_64"

@@ -103,7 +103,10 @@ void Walker::take_branch(std::optional<State> taken, std::optional<State> not_ta
 
 void Walker::branch_on_null(const Branch& insn, const RegState& pointer) {
   const bool null_when_taken = insn.cond == Cond::eq;
-  if (pointer.certainly_not_null()) {
+  // The context and the stack are never null either, but the kernel does not conclude from it, and
+  // a loop that waits for it is endless by its rules.
+  const bool concludes = pointer.type != Type::ctx && pointer.type != Type::stack;
+  if (concludes && pointer.certainly_not_null()) {
     if (null_when_taken)
       return take_branch(std::nullopt, std::move(state_));
     return take_branch(std::move(state_), std::nullopt);

@@ -85,7 +85,7 @@ Status Walker::check_ctx(Reg base, int64_t off, uint32_t size, Access access) {
   for (const CtxField& field : layout.fields)
     if (off >= field.offset && off + int64_t{size} <= int64_t{field.offset} + field.size) {
       allowed = true;
-      writable = field.writable && size == field.size;
+      writable = field.writable && (size == field.size || field.any_width);
     }
   if (!allowed)
     return error(Code::kCtxAccess, "no such field in the context (" + layout.name + ")", found, "a field of the context");
@@ -102,6 +102,7 @@ Status Walker::load(Reg dst, Reg base, int16_t off, uint32_t size, bool sign_ext
   switch (pointer.type) {
   case Type::stack:
     TRY(check_stack(base, off, size, true));
+    TRY(check_fill(pointer, off, size));
     result = read_stack(pointer, off, size, sign_extend);
     break;
   case Type::map_value: TRY(check_map_value(base, off, size, Access::read)); break;

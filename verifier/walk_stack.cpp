@@ -72,6 +72,17 @@ void Walker::touch_stack_read(const RegState& base, int64_t off, uint64_t size) 
   }
 }
 
+// A load cannot cut a piece out of a spilled pointer (copying bytes through helpers can).
+Status Walker::check_fill(const RegState& base, int64_t off, uint32_t size) {
+  if (!base.value.is_constant() || size == kSlotBytes)
+    return {};
+  const StackSlot* slot = state_.frames[base.object].find_slot(static_cast<int32_t>(base.value.smin + off));
+  if (slot == nullptr || !slot->has_spill() || !slot->spilled.is_pointer())
+    return {};
+  return error(Code::kPartialSpill, "part of a spilled pointer is read", std::to_string(size) + " bytes of " + describe(slot->spilled),
+               "all 8 bytes");
+}
+
 RegState Walker::read_stack(const RegState& base, int64_t off, uint32_t size, bool sign_extend) {
   const RegState unknown = RegState::scalar(Scalar::loaded(size * 8, sign_extend));
   if (!base.value.is_constant()) {

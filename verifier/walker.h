@@ -105,6 +105,7 @@ private:
   uint32_t map_value_size(bpf::MapId map) const;
   // walk_stack.cpp
   Status check_stack(bpf::Reg base, int64_t off, uint64_t size, bool needs_alignment);
+  Status check_fill(const RegState& base, int64_t off, uint32_t size);
   RegState read_stack(const RegState& base, int64_t off, uint32_t size, bool sign_extend);
   Status write_stack(const RegState& base, int64_t off, uint32_t size, const RegState& value);
   void overwrite_stack(const RegState& base, int64_t off, const Extent& extent);
