@@ -29,7 +29,9 @@ CtxLayout socket_filter() {
   layout.fields.push_back({64, 4, true, true});
   add_words(layout, 68, 72);   // hash
   add_words(layout, 84, 88);   // napi_id
-  add_words(layout, 164, 168); // gso_segs
+  layout.fields.push_back({144, 8, false, false, true}); // flow_keys
+  add_words(layout, 164, 168);                           // gso_segs
+  layout.fields.push_back({168, 8, false, false, true}); // sk
   add_words(layout, 176, 180); // gso_size
   return layout;
 }

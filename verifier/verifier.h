@@ -22,6 +22,7 @@ struct CtxField {
   uint32_t offset, size; // bytes in the layout that the object was compiled for
   bool writable = false;
   bool any_width = false; // narrower stores are fine too (narrower loads always are)
+  bool is_pointer = false; // to something of the kernel: unsupported
 };
 struct CtxLayout {
   std::string name;             // "pt_regs of x86_64"
@@ -34,6 +35,7 @@ struct Options {
   CtxLayout ctx;
   uint64_t step_limit = 1'000'000; // instructions walked, the kernel's own limit
   uint64_t memory_limit = 0;       // bytes of states, 0 = default
+  bool prune = true;               // off in tests only: every path is walked to its end
 };
 
 // What a register holds, joined over every path and calling context that reaches an instruction.

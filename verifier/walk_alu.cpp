@@ -83,6 +83,10 @@ void Walker::scalar_alu(const Alu& insn, const RegState& src) {
   if (from != nullptr && *from == insn.dst && (insn.op == AluOp::sub || insn.op == AluOp::bit_xor))
     return assign(insn.dst, RegState::constant(0));
   RegState result = RegState::scalar(alu(insn.op, wide, dst.value, src.value));
+  // The instruction set masks a count that is too large, so more could be said here. The kernel
+  // says nothing of such a shift, and programs must not come to depend on it.
+  if (is_shift(insn.op) && (wide ? src.value.umax > 63 : src.value.u32_max > 31))
+    result = RegState::scalar(wide ? Scalar{} : Scalar::loaded(32, false));
   const bool adds_constant = wide && src.value.is_constant() && (from == nullptr || *from != insn.dst);
   if (adds_constant && dst.id != 0 && (insn.op == AluOp::add || insn.op == AluOp::sub)) {
     result.id = dst.id;

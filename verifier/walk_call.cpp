@@ -27,6 +27,9 @@ Reg argument_register(unsigned index) { return Reg{static_cast<uint8_t>(index + 
 Status Walker::on(const CallHelper& insn) {
   CallContext call;
   call.info = find_helper(insn.id);
+  if (call.info == nullptr && kernel_helper_name(insn.id).empty())
+    return error(Code::kHelperInvalid, "there is no helper " + std::to_string(insn.id), "helper " + std::to_string(insn.id),
+                 "a helper of the list in docs/supported.md");
   if (call.info == nullptr)
     return error(Code::kHelperUnknown, helper_name(insn.id) + " is not supported", "helper " + std::to_string(insn.id),
                  "a helper of the list in docs/supported.md");
@@ -64,7 +67,9 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
     if (arg.type == Type::stack) // the helper may follow the address upwards through this frame
       touch_stack_read(arg, 0, kStackBytes);
     return {};
-  case HelperArg::scalar: return arg.is_scalar() ? Status{} : wrong("a number");
+  case HelperArg::scalar: // flags and the like: an address passed as a number is senseless but legal
+    forget_number(arg);
+    return {};
   case HelperArg::ctx:
     if (arg.type != Type::ctx)
       return wrong("the context");

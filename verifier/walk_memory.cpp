@@ -78,12 +78,16 @@ Status Walker::check_ctx(Reg base, int64_t off, uint32_t size, Access access) {
     return error(Code::kCtxAccess, "access through a modified context pointer", name(base) + " is " + describe(r),
                  "the context as it was passed, with a constant offset in the instruction");
   const std::string found = std::to_string(size) + " bytes at offset " + std::to_string(off);
+  if (layout.size == 0)
+    return error(Code::kUnsupportedCtx, "the context of programs of this kind is not supported", found, "no access to the context");
   if (off < 0 || off + int64_t{size} > int64_t{layout.size} || off % size != 0)
     return error(Code::kCtxAccess, "no such field in the context (" + layout.name + ")", found,
                  "an aligned access within [0, " + std::to_string(layout.size) + ")");
   bool allowed = layout.fields.empty(), writable = layout.fields.empty() && layout.writable;
   for (const CtxField& field : layout.fields)
     if (off >= field.offset && off + int64_t{size} <= int64_t{field.offset} + field.size) {
+      if (field.is_pointer)
+        return error(Code::kUnsupportedCtx, "this field of the context is a pointer into the kernel", found, "another field");
       allowed = true;
       writable = field.writable && (size == field.size || field.any_width);
     }

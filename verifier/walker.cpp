@@ -22,6 +22,17 @@ bool is_jump(const bpf::Insn& insn) {
          std::holds_alternative<bpf::CallLocal>(insn) || std::holds_alternative<bpf::Exit>(insn);
 }
 
+// __arg_nonnull of libbpf: a declaration tag on the parameter.
+bool is_tagged_nonnull(const bpf::Btf& btf, uint32_t function, int32_t parameter) {
+  for (uint32_t id = 1; id < btf.type_count(); ++id) {
+    const bpf::BtfType& tag = btf.type(id);
+    if (tag.kind == bpf::BtfKind::decl_tag && tag.target == function && tag.component == parameter &&
+        tag.name == "arg:nonnull")
+      return true;
+  }
+  return false;
+}
+
 } // namespace
 
 Walker::Walker(const bpf::Program& program, const Options& options, const Liveness& liveness)
@@ -94,7 +105,7 @@ Status Walker::walk_path() {
       return error(Code::kStepLimit, "too complex: the states of the walk need too much memory",
                    std::to_string((explored_.bytes() + pending_bytes_) >> 20) + " MiB of states",
                    "at most " + std::to_string(memory_limit >> 20) + " MiB");
-    if (explored_.is_join_point(state_.pc)) {
+    if (options_.prune && explored_.is_join_point(state_.pc)) {
       const Visit visit = explored_.visit(state_, parent_, unwritten_);
       if (visit == Visit::endless)
         return error(Code::kEndlessLoop, "this loop may never end: it comes back here with nothing changed",
@@ -116,7 +127,7 @@ Status Walker::walk_instruction() {
   const bpf::ProgramInsn& at = program_.at(here);
   explored_.count_step(is_jump(at.insn));
   facts_.before(state_, liveness_.before(here).regs);
-  if (at.poisoned)
+  if (at.poisoned && !std::holds_alternative<bpf::CallKfunc>(at.insn))
     return error(Code::kPoisoned, "this instruction depends on a relocation that cannot be resolved",
                  "reached", "a guard that makes it unreachable, e.g. bpf_core_field_exists()");
   moved_ = false;
@@ -162,10 +173,27 @@ Status Walker::on(const bpf::CallLocal&) {
   }
   frame.regs[bpf::kFramePointer.number] =
       RegState::pointer(Type::stack, static_cast<uint32_t>(state_.frames.size()));
+  if (program_.functions[callee.value].is_global)
+    weaken_arguments(frame);
   state_.frames.push_back(std::move(frame));
   state_.pc = program_.functions[callee.value].begin;
   moved_ = true;
   return {};
+}
+
+// The kernel verifies a global function by its types alone, where a pointer to memory may be null
+// unless it is tagged otherwise. Such a function must check, whatever this caller passes.
+void Walker::weaken_arguments(Frame& frame) {
+  const bpf::Btf& btf = program_.object->btf;
+  const uint32_t function = program_.functions[frame.func.value].btf_type;
+  for (uint8_t r = 1; r <= 5; ++r) {
+    RegState& arg = frame.regs[r];
+    const bool is_memory = arg.type == Type::map_value || arg.type == Type::memory || arg.type == Type::stack;
+    if (is_memory && !arg.maybe_null && !is_tagged_nonnull(btf, function, r - 1)) {
+      arg.maybe_null = true;
+      arg.id = new_id();
+    }
+  }
 }
 
 Status Walker::on(const bpf::Exit&) {

@@ -67,6 +67,7 @@ private:
   Status on(const bpf::Jump& insn);
   Status on(const bpf::Exit& insn);
   Status on(const bpf::CallLocal& insn);
+  void weaken_arguments(Frame& frame);
   Status on(const bpf::MayGoto& insn);
   Status on(const bpf::LegacyPacketLoad& insn);
   Status on(const bpf::AddrSpaceCast& insn);

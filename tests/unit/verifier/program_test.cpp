@@ -422,7 +422,8 @@ TEST(RingBuffer, records_are_released_exactly_once) {
 }
 
 TEST(Helpers, check_their_arguments) {
-  EXPECT_EQ(check("call unknown#999999\n r0 = 0\n exit").code, "helper-unknown");
+  EXPECT_EQ(check("call unknown#999999\n r0 = 0\n exit").code, "helper-invalid");
+  EXPECT_EQ(check("call bpf_tail_call#12\n r0 = 0\n exit").code, "helper-unknown");
   EXPECT_EQ(check("r1 = r10\n r1 += -8\n r2 = 16\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit").code, "stack-oob");
   EXPECT_EQ(check("r2 = *(u64 *)(r1 +0)\n r1 = r10\n r1 += -8\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit").code, "helper-size");
   EXPECT_EQ(check("r1 = 0\n r2 = 0\n call bpf_map_lookup_elem\n r0 = 0\n exit").code, "helper-arg");
@@ -461,6 +462,12 @@ TEST(Helpers, the_tail_behind_a_read_string_counts_as_unwritten) {
   ASSERT_TRUE(o.accepted) << o.message;
   ASSERT_EQ(o.facts.functions[0].unwritten.size(), 1u);
   EXPECT_EQ(o.facts.functions[0].unwritten[0].begin, -8);
+}
+
+TEST(Helpers, arguments_that_a_format_does_not_use_may_be_unset) {
+  const Outcome o = check("r1 = value .rodata 0\n r2 = 3\n call bpf_trace_printk\n r0 = 0\n exit", {rodata(std::string("hi\0", 3))});
+  ASSERT_TRUE(o.accepted) << o.message;
+  EXPECT_EQ(o.facts.insns[2].before[3].kind, Kind::none);
 }
 
 TEST(Helpers, constant_formats_are_read) {
