@@ -149,7 +149,7 @@ SUPPORT uint64_t bpfaot_push_slow(uint64_t sp) {
     return 0;
   }
   /* The fast path compares the frame below the first one too: make it greater than any sp. */
-  *(volatile uint64_t *)&thread->reserved[3] = ~0ull;
+  *((volatile uint64_t *)thread->frames - 1) = ~0ull;
   trim(thread, sp);
   uint32_t index = 1;
   __asm__ volatile("xaddl %0, %1" : "+r"(index), "+m"(thread->depth) : : "cc");
