@@ -114,6 +114,13 @@ struct SupportCode {
   uint32_t batch = 0;
 };
 
+// What a process of this machine may use, as abi.h numbers it.
+struct ProcessFacts {
+  uint32_t cpu_method = 0;    // enum bpfaot_cpu_method
+  uint32_t thread_method = 0; // enum bpfaot_thread_method
+  bool fast_thread_pointer = false;
+};
+
 // Registers as PTRACE_GETREGSET(NT_PRSTATUS) stores them.
 struct RegisterSet {
   uint32_t size;
@@ -129,6 +136,7 @@ struct Patcher {
   uint64_t reach;      // of that jump, either way
   uint32_t code_align; // of trampolines
   RegisterSet registers;
+  uint32_t irelative_relocation; // type of the one that calls a resolver
 
   // Nothing when the bytes are no instruction or end in the middle of one. Never reads further.
   std::optional<Insn> (*decode)(std::span<const uint8_t> bytes, uint64_t pc);
@@ -145,6 +153,8 @@ struct Patcher {
   Result<Trampoline> (*make_trampoline)(const TrampolineRequest& request);
   // Empty when this build does not run on the machine.
   SupportCode (*support)();
+  // From the processor this runs on and the process's AT_HWCAP2.
+  ProcessFacts (*facts)(uint64_t hwcap2);
 
   // Changes `regs` so that the thread executes the system call instruction at `insn`.
   void (*prepare_syscall)(std::span<uint8_t> regs, uint64_t insn, uint64_t number,

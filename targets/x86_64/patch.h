@@ -38,6 +38,7 @@ Result<MovedCode> move(std::span<const uint8_t> covered, uint64_t from, uint64_t
 Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to);
 Result<Trampoline> make_trampoline(const TrampolineRequest& request);
 SupportCode support();
+ProcessFacts facts(uint64_t hwcap2);
 
 extern const Patcher kPatcher;
 

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+//
+// Mapped binaries and the locations that attach targets name. Files are read through
+// /proc/PID/map_files, which is the mapped file itself; where that is not allowed, through
+// /proc/PID/root, and then device and inode must be those of the mapping.
+#include "loader/modules.h"
+
+#include "support/files.h"
+#include "targets/patch.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace bpfaot::loader {
+namespace {
+
+constexpr uint64_t kMaxBinary = 2ull << 30;
+
+std::string hex(uint64_t value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+bool same_file(const struct stat& status, const MapsEntry& entry) {
+  return status.st_ino == entry.inode && major(status.st_dev) == entry.major && minor(status.st_dev) == entry.minor;
+}
+
+std::string base_name(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+// "libc" names libc.so.6, libc-2.31.so, and on musl the dynamic linker that is the C library.
+bool bare_name_matches(const std::string& wanted, const std::string& file) {
+  if (file == wanted) {
+    return true;
+  }
+  const bool boundary = file.size() > wanted.size() && file.compare(0, wanted.size(), wanted) == 0;
+  if (boundary && (file[wanted.size()] == '.' || file[wanted.size()] == '-')) {
+    return file.find(".so") != std::string::npos && wanted.find(".so") == std::string::npos;
+  }
+  const bool wants_libc = wanted == "libc" || wanted == "libc.so" || wanted == "libc.so.6";
+  return wants_libc && (file.rfind("ld-musl-", 0) == 0 || file.rfind("libc.musl-", 0) == 0);
+}
+
+Result<std::vector<uint8_t>> read_mapped_file(int pid, const MapsEntry& entry) {
+  const std::string proc = "/proc/" + std::to_string(pid);
+  const std::string direct = proc + "/map_files/" + hex(entry.start) + "-" + hex(entry.end);
+  UniqueFd fd(::open(direct.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    fd.reset(::open((proc + "/root" + entry.path).c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    // Some file systems give maps and stat different devices; the inode must do there.
+    if (fd.valid() && (fstat(fd.get(), &status) != 0 || (!same_file(status, entry) && status.st_ino != entry.inode))) {
+      fd.reset();
+    }
+  }
+  if (!fd.valid()) {
+    return fail(Code::kAttachFile, "cannot open " + entry.path + " as the process has it mapped");
+  }
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0 || static_cast<uint64_t>(status.st_size) > kMaxBinary) {
+    return fail(Code::kAttachFile, entry.path + " is too large");
+  }
+  std::vector<uint8_t> bytes(static_cast<size_t>(status.st_size));
+  size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got = pread(fd.get(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(have));
+    if (got <= 0) {
+      break;
+    }
+    have += static_cast<size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+// address = vaddr + bias, from the segment that the mapping shows.
+std::optional<uint64_t> bias_of(const ElfView& elf, const MapsEntry& entry) {
+  constexpr uint64_t kPage = 4096;
+  for (const ElfSegment& segment : elf.segments()) {
+    const uint64_t start = segment.offset & ~(kPage - 1);
+    if (segment.type == PT_LOAD && entry.offset >= start && entry.offset < segment.offset + segment.file_size &&
+        ((segment.flags & PF_X) != 0) == entry.executable) {
+      return entry.start - (segment.vaddr - segment.offset + entry.offset);
+    }
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
+Result<Modules> Modules::read(AddressSpace& space) {
+  Modules modules;
+  modules.pid_ = space.pid();
+  modules.maps_ = TRY(read_maps(space.pid()));
+  for (const MapsEntry& entry : modules.maps_) {
+    if (entry.inode == 0 || !entry.executable || entry.path.empty() || entry.path[0] != '/') {
+      continue;
+    }
+    Candidate candidate;
+    candidate.first = entry;
+    candidate.inode = entry.inode;
+    candidate.low = entry.start;
+    candidate.high = entry.end;
+    if (!modules.candidates_.empty()) {
+      // A library whose text was split by mprotect: the pieces continue each other.
+      Candidate& last = modules.candidates_.back();
+      if (last.inode == entry.inode && last.first.path == entry.path && last.high == entry.start) {
+        last.high = entry.end;
+        continue;
+      }
+    }
+    modules.candidates_.push_back(std::move(candidate));
+  }
+  return modules;
+}
+
+const Module* Modules::open(Candidate& candidate) {
+  if (candidate.module || candidate.failed) {
+    return candidate.module.get();
+  }
+  candidate.failed = true;
+  Result<std::vector<uint8_t>> bytes = read_mapped_file(pid_, candidate.first);
+  if (!bytes) {
+    return nullptr;
+  }
+  Result<ElfView> elf = ElfView::open(*bytes);
+  if (!elf) {
+    return nullptr;
+  }
+  const std::optional<uint64_t> bias = bias_of(*elf, candidate.first);
+  if (!bias) {
+    return nullptr;
+  }
+  candidate.failed = false;
+  candidate.module = std::make_unique<Module>(candidate.first.path, std::move(*bytes), std::move(*elf), *bias,
+                                              candidate.low, candidate.high);
+  return candidate.module.get();
+}
+
+bool Modules::is_mapped(const std::string& name) const {
+  struct stat wanted {};
+  const bool is_path = name.find('/') != std::string::npos;
+  const bool exists = is_path && (stat(("/proc/" + std::to_string(pid_) + "/root" + name).c_str(), &wanted) == 0 ||
+                                  stat(name.c_str(), &wanted) == 0);
+  return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& candidate) {
+    return is_path ? candidate.first.path == name || (exists && wanted.st_ino == candidate.inode && base_name(name).size() > 0 &&
+                                                      same_file(wanted, candidate.first))
+                   : bare_name_matches(name, base_name(candidate.first.path));
+  });
+}
+
+Result<const Module*> Modules::find(const std::string& name) {
+  struct stat wanted {};
+  const bool is_path = name.find('/') != std::string::npos;
+  const std::string rooted = "/proc/" + std::to_string(pid_) + "/root" + name;
+  const bool exists = is_path && ((name[0] == '/' && stat(rooted.c_str(), &wanted) == 0) || stat(name.c_str(), &wanted) == 0);
+  std::string listed;
+  for (Candidate& candidate : candidates_) {
+    const bool hit = is_path ? candidate.first.path == name || (exists && same_file(wanted, candidate.first))
+                             : bare_name_matches(name, base_name(candidate.first.path));
+    if (hit) {
+      if (const Module* module = open(candidate)) {
+        return module;
+      }
+      return fail(Code::kAttachFile, "cannot read " + candidate.first.path + " as the process has it mapped");
+    }
+    listed += (listed.empty() ? "" : ", ") + candidate.first.path;
+  }
+  for (Candidate& candidate : candidates_) { // a library may be known by its soname only
+    const Module* module = is_path ? nullptr : open(candidate);
+    if (module != nullptr && module->elf().soname() == name) {
+      return module;
+    }
+  }
+  return fail(Code::kAttachFile, "the process has not mapped " + name + "; mapped are " +
+                                     (listed.empty() ? "no files" : listed));
+}
+
+const Module* Modules::executable() {
+  char path[4096];
+  const ssize_t length = readlink(("/proc/" + std::to_string(pid_) + "/exe").c_str(), path, sizeof path - 1);
+  struct stat status {};
+  const bool known = stat(("/proc/" + std::to_string(pid_) + "/exe").c_str(), &status) == 0;
+  const std::string name = length > 0 ? std::string(path, static_cast<size_t>(length)) : "";
+  for (Candidate& candidate : candidates_) {
+    if (candidate.first.path == name || (known && same_file(status, candidate.first))) {
+      return open(candidate);
+    }
+  }
+  return nullptr;
+}
+
+const Module* Modules::interpreter() {
+  const Module* main = executable();
+  if (main == nullptr || main->elf().interpreter().empty()) {
+    return nullptr;
+  }
+  const Result<const Module*> found = find(std::string(main->elf().interpreter()));
+  return found ? *found : nullptr;
+}
+
+std::vector<const Module*> Modules::all() {
+  std::vector<const Module*> list;
+  for (Candidate& candidate : candidates_) {
+    if (const Module* module = open(candidate)) {
+      list.push_back(module);
+    }
+  }
+  return list;
+}
+
+const Module* Modules::defining(std::string_view symbol) {
+  for (Candidate& candidate : candidates_) {
+    const Module* module = open(candidate);
+    if (module != nullptr && module->elf().find_symbol(symbol)) {
+      return module;
+    }
+  }
+  return nullptr;
+}
+
+Location Modules::at(const Module& module, uint64_t vaddr) const {
+  Location location;
+  location.module = &module;
+  location.vaddr = vaddr;
+  const std::optional<ElfSymbol> symbol = module.elf().function_at(vaddr);
+  if (symbol && symbol->size != 0 && vaddr - symbol->value < symbol->size) {
+    location.function = {symbol->value, symbol->size};
+    location.symbol = symbol->name;
+  } else if (const std::optional<FunctionExtent> extent = unwind_extent(module.elf(), vaddr)) {
+    location.function = *extent;
+  }
+  const uint64_t start = location.function.size != 0 ? location.function.vaddr : vaddr;
+  module.elf().for_each_symbol([&](const ElfSymbol& other) {
+    const bool code = other.is_defined() && (other.is_function() || other.type == STT_NOTYPE);
+    if (code && other.value > start && other.value >= start + location.function.size &&
+        (location.room == 0 || other.value - start < location.room)) {
+      location.room = other.value - start;
+    }
+    return true;
+  });
+  return location;
+}
+
+Result<Location> Modules::locate(AddressSpace& space, const AttachSpec& spec) {
+  const Module* module = TRY(find(spec.path));
+  uint64_t vaddr = 0;
+  if (spec.symbol.empty()) {
+    const std::optional<uint64_t> found = module->elf().vaddr_of_offset(spec.offset);
+    if (!found || !module->elf().is_code(*found)) {
+      return fail(Code::kAttachDecode, "file offset 0x" + hex(spec.offset) + " of " + module->path() + " is not code");
+    }
+    vaddr = *found;
+  } else {
+    const ElfSymbol symbol = TRY(module->elf().find_function(spec.symbol));
+    vaddr = symbol.value;
+    if (symbol.is_ifunc()) {
+      vaddr = TRY(resolve_ifunc(space, *module, symbol));
+    }
+    if (spec.offset > (1u << 30) || !module->elf().is_code(vaddr + spec.offset)) {
+      return fail(Code::kAttachDecode, spec.symbol + "+0x" + hex(spec.offset) + " is not code of " + module->path());
+    }
+    vaddr += spec.offset;
+  }
+  Location location = at(*module, vaddr);
+  if (!spec.symbol.empty() && (spec.offset == 0 || location.symbol.empty())) {
+    location.symbol = spec.symbol;
+  }
+  return location;
+}
+
+namespace {
+
+// The relocations of a file: those behind the dynamic tags, or for static programs the sections.
+template <class Visit> void for_each_relocation(const ElfView& elf, Visit visit) {
+  const auto walk = [&](uint64_t vaddr, uint64_t size) {
+    const std::span<const uint8_t> bytes = elf.at(vaddr, size);
+    for (size_t i = 0; i + sizeof(Elf64_Rela) <= bytes.size(); i += sizeof(Elf64_Rela)) {
+      Elf64_Rela relocation;
+      std::memcpy(&relocation, &bytes[i], sizeof relocation);
+      visit(relocation);
+    }
+  };
+  if (elf.dynamic().empty()) {
+    for (const ElfSection& section : elf.sections()) {
+      if (section.type == SHT_RELA && (section.flags & SHF_ALLOC) != 0) {
+        walk(section.address, section.size);
+      }
+    }
+    return;
+  }
+  walk(elf.dynamic_value(DT_RELA).value_or(0), elf.dynamic_value(DT_RELASZ).value_or(0));
+  walk(elf.dynamic_value(DT_JMPREL).value_or(0), elf.dynamic_value(DT_PLTRELSZ).value_or(0));
+}
+
+} // namespace
+
+// The library itself keeps the choice where it calls the function through a table: the word that the
+// relocation with this resolver fills. Before the dynamic linker has done that, it is not code.
+Result<uint64_t> Modules::resolve_ifunc(AddressSpace& space, const Module& module, const ElfSymbol& symbol) {
+  std::optional<uint64_t> choice;
+  const targets::Patcher* patcher = targets::find_patcher(module.elf().machine());
+  for_each_relocation(module.elf(), [&](const Elf64_Rela& relocation) {
+    if (choice || patcher == nullptr || ELF64_R_TYPE(relocation.r_info) != patcher->irelative_relocation ||
+        static_cast<uint64_t>(relocation.r_addend) != symbol.value) {
+      return;
+    }
+    const Result<uint64_t> word = space.read_object<uint64_t>(relocation.r_offset + module.bias());
+    if (word && module.elf().is_code(*word - module.bias()) && *word - module.bias() != symbol.value &&
+        unwind_extent(module.elf(), *word - module.bias()).value_or(FunctionExtent{}).vaddr == *word - module.bias()) {
+      choice = *word - module.bias();
+    }
+  });
+  if (!choice) {
+    return fail(Code::kAttachIfunc, std::string(symbol.name) + " of " + module.path() +
+                                        " picks an implementation at start, and which one is not known here");
+  }
+  return *choice;
+}
+
+std::optional<FunctionExtent> unwind_extent(const ElfView& elf, uint64_t vaddr) {
+  // .eh_frame_hdr: version 1, pointer encodings, then a table of (first address, entry) pairs as
+  // 32-bit offsets from the header, sorted by address (LSB core, chapter 10.6).
+  uint64_t header = 0, header_size = 0;
+  for (const ElfSegment& segment : elf.segments()) {
+    if (segment.type == PT_GNU_EH_FRAME) {
+      header = segment.vaddr;
+      header_size = segment.file_size;
+    }
+  }
+  const std::span<const uint8_t> bytes = elf.at(header, header_size);
+  if (bytes.size() < 12 || bytes[0] != 1 || bytes[2] != 0x03 || bytes[3] != 0x3b || (bytes[1] & 0x0f) != 0x0b) {
+    return std::nullopt;
+  }
+  uint32_t count = 0;
+  std::memcpy(&count, &bytes[8], 4);
+  const auto pair = [&](uint32_t index, size_t which) {
+    int32_t value = 0;
+    std::memcpy(&value, &bytes[12 + size_t{index} * 8 + which * 4], 4);
+    return header + static_cast<uint64_t>(int64_t{value});
+  };
+  if (count == 0 || bytes.size() < 12 + uint64_t{count} * 8 || vaddr < pair(0, 0)) {
+    return std::nullopt;
+  }
+  uint32_t low = 0, high = count;
+  while (high - low > 1) {
+    const uint32_t middle = low + (high - low) / 2;
+    (pair(middle, 0) <= vaddr ? low : high) = middle;
+  }
+  // The entry: length, distance to its CIE, first address (32 bits from itself), size.
+  const std::span<const uint8_t> entry = elf.at(pair(low, 1), 16);
+  if (entry.size() < 16) {
+    return std::nullopt;
+  }
+  uint32_t length = 0, size = 0;
+  std::memcpy(&length, &entry[0], 4);
+  std::memcpy(&size, &entry[12], 4);
+  const uint64_t start = pair(low, 0);
+  if (length == 0 || length == UINT32_MAX || vaddr - start >= size) {
+    return std::nullopt;
+  }
+  return FunctionExtent{start, size};
+}
+
+} // namespace bpfaot::loader

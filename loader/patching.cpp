@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//
+// Writing and removing jumps in a stopped process. While every thread is stopped the order of the
+// bytes does not matter; where the threads are does. A thread that stands inside the bytes to be
+// replaced goes on at the moved instruction that corresponds to its own; one whose place has no
+// counterpart is stepped out first. Threads inside trampolines stay there: those are never unmapped.
+#include "loader/inject.h"
+
+#include "targets/arena.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace bpfaot::loader {
+namespace {
+
+std::string hex(uint64_t value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+} // namespace
+
+Result<Attachment::NewSite> Attachment::make_site(const Image& image, const PlannedSite& site, Arena& arena) {
+  const uint64_t used = arena.used;
+  uint64_t next = (arena.used + 15) & ~uint64_t{15};
+  const auto room = [&](uint64_t bytes) { return next + bytes <= arena.size; };
+  targets::TrampolineRequest request;
+  request.probe_pc = site.address;
+  request.cover = site.cover;
+  request.original = site.original;
+  request.sweeps = site.sweeps;
+  request.thread_base = threads_;
+  request.thread_capacity_log2 = capacity_log2_;
+  request.support = arena.base + BPFAOT_ARENA_SUPPORT;
+  request.has_fast_thread_pointer = facts_.fast_thread_pointer;
+  for (const PlannedProgram& planned : site.programs) {
+    const bpfaot_program& program = image.programs()[planned.program];
+    targets::ProbeCall call;
+    call.entry = image_base_ + image.entry_address(program);
+    call.ctx_reads = (program.flags & BPFAOT_PROG_CTX_ESCAPES) != 0 ? ~uint64_t{0} : program.ctx_reads;
+    call.clobbers = (program.flags & BPFAOT_PROG_PRESERVES) != 0 ? program.clobbers : ~uint64_t{0};
+    call.needs_site = (program.flags & BPFAOT_PROG_NEEDS_SITE) != 0;
+    if (call.needs_site) {
+      if (!room(sizeof(bpfaot_site))) {
+        return fail(Code::kAttachReach, "the arena near " + hex(site.address) + " is full");
+      }
+      const bpfaot_site data{site.address, planned.cookie, 0, 1, planned.program};
+      std::memcpy(arena.local.data() + next, &data, sizeof data);
+      call.site = arena.base + next;
+      next += sizeof data;
+    }
+    (planned.is_return ? request.at_return : request.at_entry).push_back(call);
+  }
+  next = (next + 31) & ~uint64_t{31};
+  request.pc = arena.base + next;
+  targets::Trampoline trampoline = TRY(patcher_->make_trampoline(request));
+  if (!room(trampoline.bytes.size())) {
+    arena.used = used;
+    return fail(Code::kAttachReach, "the arena near " + hex(site.address) + " is full");
+  }
+  std::memcpy(arena.local.data() + next, trampoline.bytes.data(), trampoline.bytes.size());
+  NewSite made;
+  made.patch.address = site.cover.patch_pc;
+  made.patch.patched = TRY(patcher_->encode_jump(site.cover.patch_pc, request.pc));
+  made.patch.original.assign(site.original.begin(), site.original.begin() + static_cast<ptrdiff_t>(made.patch.patched.size()));
+  made.covered = site.cover.size;
+  made.trampoline = request.pc;
+  made.moved = std::move(trampoline.moved);
+  arena.used = next + trampoline.bytes.size();
+  return made;
+}
+
+// [attach-bytes]
+Status Attachment::move_threads(Process& process, const NewSite& site) {
+  constexpr int kSteps = 64;
+  for (size_t i = 0; i < process.threads().size(); ++i) {
+    const int tid = process.threads()[i].tid;
+    for (int step = 0;; ++step) {
+      RegisterBytes registers = TRY(process.registers(tid));
+      const uint64_t offset = process.pc(registers) - site.patch.address;
+      if (offset == 0 || offset >= site.covered) {
+        break;
+      }
+      const auto found = std::find_if(site.moved.begin(), site.moved.end(),
+                                      [&](const targets::MovedInsn& insn) { return insn.from == offset; });
+      if (found != site.moved.end()) {
+        process.set_pc(registers, site.trampoline + found->to);
+        TRY(process.set_registers(tid, registers));
+        break;
+      }
+      if (step == kSteps) {
+        return fail(Code::kAttachBytes, "thread " + std::to_string(tid) + " stands inside an instruction at " +
+                                            hex(process.pc(registers)));
+      }
+      TRY(process.step(tid));
+    }
+  }
+  return {};
+}
+
+Status Attachment::write_site(Process& process, const NewSite& site) {
+  std::vector<uint8_t> now(site.patch.original.size());
+  TRY(process.read(site.patch.address, now));
+  if (now != site.patch.original) {
+    return fail(Code::kAttachBytes, "the code at " + hex(site.patch.address) + " has changed since it was looked at");
+  }
+  TRY(move_threads(process, site));
+  TRY(process.write(site.patch.address, site.patch.patched));
+  TRY(process.read(site.patch.address, now));
+  if (now != site.patch.patched) {
+    return fail(Code::kAttachBytes, "the code at " + hex(site.patch.address) + " did not take the jump");
+  }
+  return {};
+}
+
+Status Attachment::patch(Process& process, const Image& image, Plan& plan) {
+  std::vector<NewSite> made;
+  for (const PlannedSite& site : plan.sites) {
+    Arena* arena = TRY(arena_for(process, site.cover.patch_pc, plan.sites.size()));
+    Result<NewSite> one = make_site(image, site, *arena);
+    if (one) {
+      made.push_back(std::move(*one));
+      continue;
+    }
+    if (site.sweeps) { // without this unwinder's guard no return probe would be safe
+      return std::move(one).take_error();
+    }
+    for (PlanRow& row : plan.rows) {
+      if (row.address == site.address && !row.refusal) {
+        row.refusal = one.error();
+      }
+    }
+  }
+  const size_t before = patches_.size();
+  for (const NewSite& site : made) {
+    Status written = write_site(process, site);
+    if (!written) {
+      (void)restore_sites(process, {patches_.begin() + static_cast<ptrdiff_t>(before), patches_.end()});
+      patches_.resize(before);
+      return written;
+    }
+    patches_.push_back(site.patch);
+  }
+  return {};
+}
+
+Result<size_t> restore_sites(Process& process, const std::vector<SitePatch>& patches) {
+  size_t foreign = 0;
+  for (const SitePatch& patch : patches) {
+    std::vector<uint8_t> now(patch.patched.size());
+    if (!process.read(patch.address, now)) {
+      continue; // the library is gone
+    }
+    if (now == patch.patched) {
+      TRY(process.write(patch.address, patch.original));
+    } else if (now != patch.original) {
+      ++foreign;
+    }
+  }
+  return foreign;
+}
+
+} // namespace bpfaot::loader

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// bpf-aot attach: probes into a process that already runs, until it ends or somebody says stop.
+#include "loader/watch.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace bpfaot::loader {
+namespace {
+
+Result<int> parse_pid(const ParsedArguments& arguments) {
+  const std::string text(arguments.value(kPidOption));
+  char* end = nullptr;
+  const long pid = std::strtol(text.c_str(), &end, 10);
+  if (text.empty() || *end != '\0' || pid <= 0 || pid > INT32_MAX) {
+    return fail(Code::kUsage, "attach needs --pid PID, '" + text + "' is none");
+  }
+  return static_cast<int>(pid);
+}
+
+// Plans while the process runs on; everything that stops it comes later.
+Result<Plan> look(Process& process, Watch& watch, const Console& console) {
+  Modules modules = TRY(Modules::read(process));
+  Plan plan = make_plan(process, modules, watch.patcher(), watch.wishes());
+  if (!watch.dry_run()) {
+    report_refusals(plan, console, watch.names());
+  }
+  return plan;
+}
+
+Failure nothing_attached(const Plan& plan) {
+  for (const PlanRow& row : plan.rows) {
+    if (row.refusal) {
+      return fail(row.refusal->code, "nothing could be attached: " + row.refusal->message);
+    }
+  }
+  return fail(Code::kAttachNone, "nothing could be attached");
+}
+
+} // namespace
+
+Result<int> run_attach(const ParsedArguments& arguments, const Console& console) {
+  const int pid = TRY(parse_pid(arguments));
+  const std::unique_ptr<Watch> watch = TRY(Watch::open(arguments, console));
+  SignalReader signals = TRY(SignalReader::create());
+  std::signal(SIGPIPE, SIG_IGN); // a closed output must not leave the probes behind
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd.valid()) {
+    return fail(Code::kProcessGone, "process " + std::to_string(pid) + ": " + std::strerror(errno));
+  }
+  std::unique_ptr<Attachment> attachment;
+  {
+    Process process = TRY(Process::attach(pid, watch->patcher()));
+    Plan plan = TRY(look(process, *watch, console));
+    if (watch->dry_run()) {
+      process.detach();
+      print_dry_run(plan, watch->image(), watch->json(), console);
+      return plan.refused() == plan.rows.size() ? 1 : 0;
+    }
+    if (plan.sites.empty()) {
+      return nothing_attached(plan);
+    }
+    attachment = TRY(Attachment::create(process, watch->image(), watch->session(), watch->patcher(), plan));
+    Status patched = attachment->patch(process, watch->image(), plan);
+    if (!patched || attachment->patches().empty()) {
+      attachment->undo(process);
+      return patched ? nothing_attached(plan) : std::move(patched).take_error();
+    }
+    const Result<uint32_t> id = watch->enlist(process, *attachment);
+    if (!id) {
+      (void)restore_sites(process, attachment->patches());
+      return fail(id.error().code, id.error().message);
+    }
+    process.detach();
+    std::fprintf(console.err, "attached to process %d as id %u: %zu of %zu probes\n", pid, *id,
+                 plan.rows.size() - plan.refused(), plan.rows.size());
+    std::fflush(console.err);
+  }
+  const Ended ended = watch_until(*watch, signals, pidfd.get(), 0);
+  if (ended != Ended::process) {
+    const Status out = detach_everywhere(pid, watch->patcher(), attachment->runtime_inode(), attachment->patches());
+    if (!out) {
+      console.report(out.error());
+    }
+  }
+  watch->delist();
+  TRY(watch->finish(attachment->missed()));
+  return 0;
+}
+
+} // namespace bpfaot::loader

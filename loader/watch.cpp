@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+//
+// The common half of `run` and `attach`; see watch.h.
+#include "loader/watch.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace bpfaot::loader {
+namespace {
+
+constexpr int kShortest = 5, kLongest = 100; // ms between two looks at the rings
+
+Status add_section_target(const Image& image, uint32_t index, std::vector<ProbeWish>& wishes) {
+  const bpfaot_program& program = image.programs()[index];
+  ProbeWish wish;
+  wish.program = index;
+  wish.spec.program = std::string(image.string(program.name));
+  wish.spec.is_return = (program.flags & BPFAOT_PROG_RETURN) != 0;
+  wish.spec.path = std::string(image.string(program.attach_path));
+  wish.spec.symbol = std::string(image.string(program.attach_symbol));
+  wish.spec.offset = program.attach_offset;
+  wishes.push_back(std::move(wish));
+  return {};
+}
+
+Status check_program(const Image& image, uint32_t index) {
+  const bpfaot_program& program = image.programs()[index];
+  if (program.kind != BPFAOT_KIND_PROBE || (program.capabilities & BPFAOT_CAP_VECTOR) != 0) {
+    return fail(Code::kAttachKind, "program " + std::string(image.string(program.name)) + " (section " +
+                                       std::string(image.string(program.section)) + ") cannot be attached to code");
+  }
+  return {};
+}
+
+} // namespace
+
+Result<std::vector<ProbeWish>> make_wishes(const Image& image, const std::vector<std::string>& attach_options,
+                                           std::vector<std::string>& unattached) {
+  std::vector<ProbeWish> wishes;
+  std::vector<bool> named(image.programs().size());
+  for (const std::string& text : attach_options) {
+    ProbeWish wish;
+    wish.spec = TRY(parse_attach_spec(text));
+    wish.program = TRY(image.find_program(wish.spec.program));
+    TRY(check_program(image, wish.program));
+    named[wish.program] = true;
+    wishes.push_back(std::move(wish));
+  }
+  for (uint32_t index = 0; index < image.programs().size(); ++index) {
+    const bpfaot_program& program = image.programs()[index];
+    if (named[index] || (program.flags & BPFAOT_PROG_NO_AUTOLOAD) != 0) {
+      continue;
+    }
+    if (program.kind == BPFAOT_KIND_PROBE && !image.string(program.attach_path).empty() && check_program(image, index)) {
+      TRY(add_section_target(image, index, wishes));
+    } else {
+      unattached.emplace_back(image.string(program.name));
+    }
+  }
+  return wishes;
+}
+
+std::vector<std::string> program_names(const Image& image) {
+  std::vector<std::string> names;
+  for (const bpfaot_program& program : image.programs()) {
+    names.emplace_back(image.string(program.name));
+  }
+  return names;
+}
+
+void report_refusals(const Plan& plan, const Console& console, const std::vector<std::string>& names) {
+  for (const PlanRow& row : plan.rows) {
+    if (row.refusal) {
+      Diagnostic warning = *row.refusal;
+      warning.level = Level::warning;
+      warning.subject = names[row.wish.program] + " at " + print_attach_target(row.wish.spec);
+      console.report(warning);
+    }
+  }
+}
+
+void print_dry_run(const Plan& plan, const Image& image, bool json, const Console& console) {
+  if (!json) {
+    console.print(print_plan(plan, program_names(image)));
+    return;
+  }
+  JsonWriter writer;
+  write_plan(writer, plan, program_names(image));
+  console.print(writer.take() + "\n");
+}
+
+Result<SignalReader> SignalReader::create() {
+  SignalReader reader;
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1}) {
+    sigaddset(&set, signal);
+  }
+  sigprocmask(SIG_BLOCK, &set, &reader.old_);
+  reader.fd_.reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!reader.fd_.valid()) {
+    return fail(Code::kIo, std::string("signalfd: ") + std::strerror(errno));
+  }
+  return reader;
+}
+
+SignalReader::~SignalReader() {
+  if (fd_.valid()) {
+    sigprocmask(SIG_SETMASK, &old_, nullptr);
+  }
+}
+
+int SignalReader::next() {
+  signalfd_siginfo info{};
+  return ::read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+Ended watch_until(Watch& watch, SignalReader& signals, int pidfd, int forward_to) {
+  int wait = kShortest;
+  for (;;) {
+    pollfd list[2] = {{pidfd, POLLIN, 0}, {signals.fd(), POLLIN, 0}};
+    poll(list, 2, wait);
+    wait = watch.drain() == 0 ? std::min(kLongest, wait * 2) : kShortest;
+    if ((list[0].revents & POLLIN) != 0) {
+      return Ended::process;
+    }
+    for (int signal; (signal = signals.next()) != 0;) {
+      if (signal == SIGUSR1) {
+        return Ended::detach;
+      }
+      if (forward_to == 0) {
+        return Ended::signal;
+      }
+      if (signal == SIGTERM || signal == SIGHUP) {
+        kill(forward_to, signal);
+      }
+    }
+  }
+}
+
+namespace {
+
+bool maps_inode(int pid, uint64_t inode) {
+  const Result<std::vector<MapsEntry>> maps = read_maps(pid);
+  return maps && std::any_of(maps->begin(), maps->end(), [&](const MapsEntry& entry) {
+    return entry.inode == inode && entry.path.find("memfd:bpf-aot") != std::string::npos;
+  });
+}
+
+std::vector<int> sharing_processes(uint64_t inode) {
+  std::vector<int> pids;
+  DIR* proc = opendir("/proc");
+  while (const dirent* entry = proc != nullptr ? readdir(proc) : nullptr) {
+    const int pid = std::atoi(entry->d_name);
+    if (pid > 0 && pid != getpid() && maps_inode(pid, inode)) {
+      pids.push_back(pid);
+    }
+  }
+  if (proc != nullptr) {
+    closedir(proc);
+  }
+  return pids;
+}
+
+} // namespace
+
+Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runtime_inode,
+                         const std::vector<SitePatch>& patches) {
+  std::vector<int> pids = runtime_inode != 0 ? sharing_processes(runtime_inode) : std::vector<int>{pid};
+  Status first;
+  for (const int one : pids) {
+    Result<Process> process = Process::attach(one, patcher);
+    if (!process) { // a child may end meanwhile
+      if (one == pid && process.error().code != Code::kProcessGone) {
+        first = std::move(process).take_error();
+      }
+      continue;
+    }
+    Result<size_t> foreign = restore_sites(*process, patches);
+    if (foreign && *foreign != 0 && one == pid) {
+      first = fail(Code::kAttachBytes, std::to_string(*foreign) + " sites were changed by something else and are left as they are");
+    }
+  }
+  return first;
+}
+
+} // namespace bpfaot::loader
