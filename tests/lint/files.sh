@@ -34,7 +34,7 @@ text_files() {
   grep -vE '^(tests/lint/files\.sh|LICENSE)$|\.(o|so|bin|data)$|corpus' "$SCRATCH/files"
 }
 hits() { text_files | xargs grep -nIE "$1" 2>/dev/null; }
-complain_if no_path_of_a_machine "$(hits '(^|[^A-Za-z0-9_./$}])/(root|home/[a-z]+|work|workspace|Users)/')"
+complain_if no_path_of_a_machine "$(hits '(^|[^A-Za-z0-9_./$}])/(root|home/[a-z]+|work|workspace|Users)/[A-Za-z0-9_.]')"
 complain_if no_mirror_is_named "$(hits '(deb|ftp|security|snapshot|archive)\.[a-z.]*(debian|ubuntu)\.(org|com)|sources\.list')"
 complain_if nothing_is_left_for_later "$(hits '\b(TODO|FIXME|XXX|HACK)\b' | grep -v 'CONTRIBUTING')"
 complain_if no_download_in_cmake "$(grep -nE 'FetchContent|ExternalProject|file\(DOWNLOAD' \
