@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# bpfaot_cross_loaders: bpf-aot for the other machines, static, so that test-run can run their
+# images under qemu-user. Each is a build tree of its own; they land in lib/bpf-aot/ARCH/bpf-aot,
+# where bpf-aot looks for them relative to itself. A machine without its cross compiler is left out.
+option(BPFAOT_CROSS_LOADERS "bpf-aot for other machines (needs their g++)" ${PROJECT_IS_TOP_LEVEL})
+set(bpfaot_cross "")
+foreach(machine IN LISTS BPFAOT_TARGETS)
+  if(NOT BPFAOT_CROSS_LOADERS OR machine STREQUAL CMAKE_SYSTEM_PROCESSOR)
+    continue()
+  endif()
+  set(toolchain ${PROJECT_SOURCE_DIR}/cmake/toolchain-${machine}.cmake)
+  find_program(BPFAOT_CXX_${machine} ${machine}-linux-gnu-g++)
+  if(NOT BPFAOT_CXX_${machine} OR NOT EXISTS ${toolchain})
+    message(STATUS "no g++ for ${machine}: bpf-aot test-run cannot run its images")
+    continue()
+  endif()
+  set(tree ${CMAKE_BINARY_DIR}/cross/${machine})
+  set(out ${CMAKE_BINARY_DIR}/lib/bpf-aot/${machine})
+  add_custom_target(bpfaot_cross_loader_${machine}
+    COMMAND ${CMAKE_COMMAND} -S ${PROJECT_SOURCE_DIR} -B ${tree} -G ${CMAKE_GENERATOR}
+      -DCMAKE_TOOLCHAIN_FILE=${toolchain} -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE}
+      "-DCMAKE_CXX_FLAGS_RELEASE=${CMAKE_CXX_FLAGS_RELEASE}"
+      -DBPFAOT_BUILD_COMPILER=OFF -DBPFAOT_BUILD_TESTS=OFF -DBPFAOT_CROSS_LOADERS=OFF
+      -DBPFAOT_TARGETS=${machine} --log-level=WARNING
+    COMMAND ${CMAKE_COMMAND} --build ${tree} --target bpf-aot
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${out}
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different ${tree}/bin/bpf-aot ${out}/bpf-aot
+    BYPRODUCTS ${out}/bpf-aot
+    USES_TERMINAL
+    COMMENT "bpf-aot for ${machine}" VERBATIM)
+  install(PROGRAMS ${out}/bpf-aot DESTINATION lib/bpf-aot/${machine})
+  list(APPEND bpfaot_cross bpfaot_cross_loader_${machine})
+endforeach()
+if(bpfaot_cross)
+  add_custom_target(bpfaot_cross_loaders ALL DEPENDS ${bpfaot_cross})
+endif()
