@@ -16,21 +16,21 @@ RT_INLINE bool rt_is_array(uint32_t type) {
   return type == RT_MAP_ARRAY || type == RT_MAP_PERCPU_ARRAY;
 }
 
-RT_INLINE void *rt_array_lookup(struct rt_map m, const void *key, uint32_t cpu) {
+RT_INLINE void* rt_array_lookup(struct rt_map m, const void* key, uint32_t cpu) {
   uint32_t index = rt_load_u32(key);
   if (index >= m.max_entries)
     return NULL;
-  uint8_t *base = m.data;
+  uint8_t* base = m.data;
   if (m.type == RT_MAP_PERCPU_ARRAY)
     base += (uint64_t)cpu * m.header->aux[RT_PERCPU_STRIDE];
   return base + (uint64_t)index * m.elem_size;
 }
 
-RT_INLINE int64_t rt_array_update(struct rt_map m, const void *key, const void *value,
+RT_INLINE int64_t rt_array_update(struct rt_map m, const void* key, const void* value,
                                   uint64_t flags, uint32_t cpu) {
   if ((flags & ~(uint64_t)RT_BPF_F_LOCK) > RT_BPF_EXIST)
     return -RT_EINVAL;
-  void *slot = rt_array_lookup(m, key, cpu);
+  void* slot = rt_array_lookup(m, key, cpu);
   if (!slot)
     return -RT_E2BIG;
   if (flags & RT_BPF_NOEXIST)

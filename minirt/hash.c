@@ -11,15 +11,15 @@
  * Structure. A bucket is a link word, the head of a singly linked list of elements (indexes, not
  * addresses). Elements come from a pool of exactly max_entries. Words:
  *
- *   link   {version, mark, index}: bucket heads and `next` of elements. Each change raises the version,
- *          also across reuse of the element, so a word that still compares equal has not changed in
- *          between (a wrap needs 2^32 changes of one link while one thread stands still). The mark
- *          in e.next means that e is deleted, and freezes e.next (Harris, DISC 2001; versions in place of
- *          safe memory reclamation as in Michael, SPAA 2002: pool memory is never unmapped).
- *   state  {version, kind}: FREE (0); ALLOCATED by tid: being filled; LIVE; BUSY by tid: its value is
- *          being overwritten; BUSY|DELETED by tid: deleted meanwhile, the owner frees it. The version
- *          goes up when the element becomes FREE, so no late compare-and-swap of an earlier
- *          life can succeed.
+ * - A link word is {version, mark, index}: bucket heads, and `next` of elements. Each change raises
+ *   the version, also across reuse of the element, so a word that still compares equal has not
+ *   changed in between (a wrap needs 2^32 changes of one link while one thread stands still). The
+ *   mark in e.next means that e is deleted, and freezes e.next (Harris, DISC 2001; versions in
+ *   place of safe memory reclamation as in Michael, SPAA 2002: pool memory is never unmapped).
+ * - A state word is {version, kind}. FREE (0); ALLOCATED by a tid: being filled; LIVE; BUSY by a
+ *   tid: its value is being overwritten; BUSY|DELETED by a tid: deleted meanwhile, the owner frees
+ *   it. The version goes up when the element becomes FREE, so no late compare-and-swap of an
+ *   earlier life can succeed.
  *
  * Walking. To step from link L (word w) to element e: read w; read e.next, e.state and the key;
  * acquire fence; check that L still holds w. If so e was in the list at L during all of that
@@ -32,69 +32,90 @@
  *
  * Insert. Absent under head word h: allocate, fill key and value, next = h's index, then swap the
  * head from h to the element (release: readers who acquire the head see the contents). Every
- * insert changes the head, so two inserts of a key cannot both succeed, and unlinking elsewhere in the
- * list does no harm. Afterwards ALLOCATED becomes LIVE; whoever needs that earlier may do it, since
- * an element found in a list is certainly linked.
+ * insert changes the head, so two inserts of a key cannot both succeed, and unlinking elsewhere in
+ * the list does no harm. Afterwards ALLOCATED becomes LIVE; whoever needs that earlier may do it,
+ * since an element found in a list is certainly linked.
  *
  * Delete. Mark e.next (this is the moment of deletion), unlink, free. Whoever unlinks frees: the
  * unlinking swap can succeed only once per life.
  *
- * Update of an existing key is in place, as pointers to the value stay good: LIVE -> BUSY(tid), check
- * that e is not marked, write in words of 8, BUSY -> LIVE. If it was deleted meanwhile the last step finds
- * BUSY|DELETED and frees it: nobody writes into an element that has a new owner. Two updates of
- * one key: the second waits a little; if the first one stands still (stopped, or preempted) the second
- * reports success without writing, which is the order "second, then first". If the first is dead its
- * mark is taken over. If the first is below us on the same stack: -EBUSY, as in the kernel.
+ * Update of an existing key is in place, as pointers to the value stay good: LIVE -> BUSY(tid),
+ * check that e is not marked, write in words of 8, BUSY -> LIVE. If it was deleted meanwhile the
+ * last step finds BUSY|DELETED and frees it: nobody writes into an element that has a new owner.
+ * Two updates of one key: the second waits a little; if the first one stands still (stopped, or
+ * preempted) the second reports success without writing, which is the order "second, then first".
+ * If the first is dead its mark is taken over. If the first is below us on the same stack: -EBUSY,
+ * as in the kernel.
  *
  * Deaths. Killed with an element ALLOCATED: not linked, or linked but not LIVE yet. Killed after
  * marking: the element is still to be unlinked, or unlinked but not FREE. Killed while BUSY: value
  * partly written, which is the fate of that key only. In each case all lists are whole, no other
- * key is concerned, and at most one element is missing from the pool. `sweep`, which runs when the pool
- * is empty, finds out which case it is (dead owner, or mark set; reachable from its bucket or not)
- * and puts the element back. tid reuse delays that until the second owner is dead as well.
+ * key is concerned, and at most one element is missing from the pool. `sweep`, which runs when the
+ * pool is empty, finds out which case it is (dead owner, or mark set; reachable from its bucket or
+ * not) and puts the element back. tid reuse delays that until the second owner is dead as well.
  *
  * The pool. An element is allocated by swapping its state from FREE, and nothing else counts. Where
  * to look is only a hint: a stack of freed elements, then elements never used (memory is touched
  * in this order, so a sparse file stays sparse), then sweep. If the hints are wrong (killed between
  * pop and use, or one pushed twice) elements are found by sweep, which also starts the stack
- * anew. So "full" (-E2BIG) means what it says: no element is FREE. (A thread that stands still in the
- * middle of an insert or delete may hold one; others wait for a while, then report full.) To keep refused inserts cheap a
- * complete sweep that met nothing but LIVE sets `full`, and deleting clears it, before and after:
- *   sweep:  full = SWEEPING; read states; swap SWEEPING -> FULL
- *   delete: full = 0; mark … state = FREE; full = 0
- * All are sequentially consistent, so either sweep sees the element FREE or the delete's second
+ * anew. So "full" (-E2BIG) means what it says: no element is FREE. (A thread that stands still in
+ * the middle of an insert or delete may hold one; others wait for a while, then report full.)
+ *
+ * To keep refused inserts cheap, a complete sweep that met nothing but LIVE sets `full`, and
+ * deleting clears it, before and after:
+ *
+ * - sweep stores SWEEPING, reads the states, swaps SWEEPING to FULL;
+ * - delete stores 0, marks, unlinks, makes the state FREE, stores 0.
+ *
+ * All are sequentially consistent, so either sweep sees the element FREE, or the delete's second
  * store comes after SWEEPING and undoes it. A delete that was killed between freeing and the second
  * store is made up for by every 64th refused insert sweeping anyway.
  *
  * Hostile peers. Other processes can write this memory. Indexes are checked against max_entries of
- * the sealed header at every step, and all walks are bounded, so the worst they cause is a wrong answer.
+ * the sealed header at every step, and all walks are bounded, so the worst they cause is a wrong
+ * answer.
  */
 #include "minirt/hash.h"
 
 enum { kFullNo = 0, kFullSweeping = 1, kFull = 2 };
-enum { kRestarts = 1 << 14, kSparePops = 8, kSparePushes = 64, kSpins = 200, kYields = 64, kWaits = 64 };
+enum {
+  kRestarts = 1 << 14,
+  kSparePops = 8,
+  kSparePushes = 64,
+  kSpins = 200,
+  kYields = 64,
+  kWaits = 64
+};
 
 #define kVersion ((uint64_t)1 << 32)
 
-RT_INLINE uint32_t kind_of(uint64_t state) { return (uint32_t)state; }
-RT_INLINE uint64_t freed(uint64_t state) { return rt_hash_with_kind(state, RT_HASH_FREE) + kVersion; }
-RT_INLINE bool same_life(uint64_t a, uint64_t b) { return a >> 32 == b >> 32; }
+RT_INLINE uint32_t kind_of(uint64_t state) {
+  return (uint32_t)state;
+}
+RT_INLINE uint64_t freed(uint64_t state) {
+  return rt_hash_with_kind(state, RT_HASH_FREE) + kVersion;
+}
+RT_INLINE bool same_life(uint64_t a, uint64_t b) {
+  return a >> 32 == b >> 32;
+}
 RT_INLINE uint64_t link_to(uint64_t old, uint32_t index) {
   return ((old >> 32) + 1) << 32 | index;
 }
 
-RT_INLINE struct rt_hash_head *head_of(struct rt_map m) { return (struct rt_hash_head *)m.data; }
+RT_INLINE struct rt_hash_head* head_of(struct rt_map m) {
+  return (struct rt_hash_head*)m.data;
+}
 
 /* ---- pool ---- */
 
-/* What is below a free element on the stack of hints. Not inside the element: somebody may have allocated
- * it again before it is pushed. */
-RT_INLINE uint32_t *spare_link(struct rt_map m, uint32_t index) {
-  return (uint32_t *)(m.data + m.header->aux[RT_HASH_SPARES]) + index - 1;
+/* What is below a free element on the stack of hints. Not inside the element: somebody may have
+ * allocated it again before it is pushed. */
+RT_INLINE uint32_t* spare_link(struct rt_map m, uint32_t index) {
+  return (uint32_t*)(m.data + m.header->aux[RT_HASH_SPARES]) + index - 1;
 }
 
 static void push_spare(struct rt_map m, uint32_t index) {
-  struct rt_hash_head *head = head_of(m);
+  struct rt_hash_head* head = head_of(m);
   for (uint32_t i = 0; i < kSparePops; i++) {
     uint64_t top = rt_load(&head->spare);
     rt_store(spare_link(m, index), (uint32_t)top);
@@ -104,14 +125,14 @@ static void push_spare(struct rt_map m, uint32_t index) {
 }
 
 static void note_room(struct rt_map m) {
-  struct rt_hash_head *head = head_of(m);
+  struct rt_hash_head* head = head_of(m);
   if (__atomic_load_n(&head->full, __ATOMIC_SEQ_CST))
     __atomic_store_n(&head->full, (uint32_t)kFullNo, __ATOMIC_SEQ_CST);
 }
 
 /* Swaps `state` to FREE; the element was allocated by us, or unlinked by us. */
 static bool release(struct rt_map m, uint32_t index, uint64_t state) {
-  struct rt_hash_element *e = rt_hash_element(m, index);
+  struct rt_hash_element* e = rt_hash_element(m, index);
   if (!rt_cas64(&e->state, state, freed(state)))
     return false;
   push_spare(m, index);
@@ -119,12 +140,14 @@ static bool release(struct rt_map m, uint32_t index, uint64_t state) {
   return true;
 }
 
-/* An unlinked element of the life that `seen` shows is freed, by us or by the one that writes to it. */
+/* An unlinked element of the life that `seen` shows is freed, by us or by the one that writes to
+ * it. */
 static void retire(struct rt_map m, uint32_t index, uint64_t seen) {
-  struct rt_hash_element *e = rt_hash_element(m, index);
+  struct rt_hash_element* e = rt_hash_element(m, index);
   for (uint32_t i = 0; i < kRestarts; i++) {
     uint64_t state = rt_load_acquire(&e->state);
-    if (!same_life(state, seen) || kind_of(state) == RT_HASH_FREE || (kind_of(state) & RT_HASH_DELETED))
+    if (!same_life(state, seen) || kind_of(state) == RT_HASH_FREE ||
+        (kind_of(state) & RT_HASH_DELETED))
       return;
     if (kind_of(state) & RT_HASH_BUSY) {
       if (rt_cas64(&e->state, state, state | RT_HASH_DELETED))
@@ -135,8 +158,8 @@ static void retire(struct rt_map m, uint32_t index, uint64_t seen) {
   }
 }
 
-static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t *state) {
-  struct rt_hash_element *e = rt_hash_element(m, index);
+static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t* state) {
+  struct rt_hash_element* e = rt_hash_element(m, index);
   uint64_t found = rt_load(&e->state);
   if (kind_of(found) != RT_HASH_FREE)
     return false;
@@ -144,12 +167,12 @@ static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t *state
   return rt_cas64(&e->state, found, *state);
 }
 
-static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state);
+static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t* state);
 
-/* Index of an element that is ALLOCATED by us, or 0 when all are in use; *state is then 0 if that is
- * certain, and 1 if some were on their way in or out. */
-static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t *state) {
-  struct rt_hash_head *head = head_of(m);
+/* Index of an element that is ALLOCATED by us, or 0 when all are in use; *state is then 0 if that
+ * is certain, and 1 if some were on their way in or out. */
+static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t* state) {
+  struct rt_hash_head* head = head_of(m);
   for (uint32_t i = 0; i < kSparePops; i++) {
     uint64_t top = rt_load_acquire(&head->spare);
     uint32_t index = (uint32_t)top;
@@ -170,9 +193,9 @@ static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t *state) {
 /* ---- lists ---- */
 
 struct position {
-  uint64_t *bucket;
+  uint64_t* bucket;
   uint64_t head;  /* head word under which the whole walk took place */
-  uint64_t *link; /* to the element */
+  uint64_t* link; /* to the element */
   uint64_t word;  /* in link */
   uint32_t index; /* of the element; 0 = absent */
   uint64_t next, state;
@@ -181,8 +204,8 @@ struct position {
 enum walk { kDone, kAgain, kCorrupt };
 
 /* One walk over the bucket; key null: to the end, to unlink all that is marked. */
-static enum walk walk(struct rt_map m, const void *key, struct position *at) {
-  uint64_t *link = at->bucket;
+static enum walk walk(struct rt_map m, const void* key, struct position* at) {
+  uint64_t* link = at->bucket;
   uint64_t word = rt_load_acquire(link);
   at->head = word;
   for (uint32_t steps = 0; steps <= m.max_entries; steps++) {
@@ -193,7 +216,7 @@ static enum walk walk(struct rt_map m, const void *key, struct position *at) {
       return kDone;
     if (at->index > m.max_entries)
       return kCorrupt;
-    struct rt_hash_element *e = rt_hash_element(m, at->index);
+    struct rt_hash_element* e = rt_hash_element(m, at->index);
     at->next = rt_load_acquire(&e->next);
     at->state = rt_load_acquire(&e->state);
     if (rt_link_marked(at->next)) {
@@ -215,11 +238,12 @@ static enum walk walk(struct rt_map m, const void *key, struct position *at) {
     link = &e->next;
     word = at->next;
   }
-  return kCorrupt; /* a list goes from newer to older elements, so it cannot be longer than the pool */
+  return kCorrupt; /* a list goes from newer to older elements, so it cannot be longer than the pool
+                    */
 }
 
 /* False only when the walk was disturbed kRestarts times, or the memory makes no sense. */
-static bool find(struct rt_map m, uint64_t hash, const void *key, struct position *at) {
+static bool find(struct rt_map m, uint64_t hash, const void* key, struct position* at) {
   at->bucket = rt_hash_bucket(m, hash);
   for (uint32_t i = 0; i < kRestarts; i++) {
     enum walk result = walk(m, key, at);
@@ -230,7 +254,7 @@ static bool find(struct rt_map m, uint64_t hash, const void *key, struct positio
   return false;
 }
 
-static uint64_t hash_of_element(struct rt_map m, const struct rt_hash_element *e) {
+static uint64_t hash_of_element(struct rt_map m, const struct rt_hash_element* e) {
   uint64_t hash = 0x243f6a8885a308d3u;
   for (uint32_t i = 0; i < rt_key_words(m.key_size); i++)
     hash = rt_hash_step(hash, rt_load(&e->key[i]));
@@ -239,7 +263,7 @@ static uint64_t hash_of_element(struct rt_map m, const struct rt_hash_element *e
 
 /* Puts right what a dead or slow owner left of element `index`. True when it is plainly LIVE. */
 static bool settle(struct rt_map m, uint32_t index) {
-  struct rt_hash_element *e = rt_hash_element(m, index);
+  struct rt_hash_element* e = rt_hash_element(m, index);
   uint64_t state = rt_load_acquire(&e->state);
   uint64_t next = rt_load_acquire(&e->next);
   uint32_t kind = kind_of(state);
@@ -281,9 +305,10 @@ static bool settle(struct rt_map m, uint32_t index) {
   return false;
 }
 
-/* Looks at all elements that were ever used: takes the first FREE one, keeps some more as spare, repairs. */
-static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state) {
-  struct rt_hash_head *head = head_of(m);
+/* Looks at all elements that were ever used: takes the first FREE one, keeps some more as spare,
+ * repairs. */
+static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t* state) {
+  struct rt_hash_head* head = head_of(m);
   *state = 0;
   if (rt_load(&head->full) == kFull && (rt_add(&head->refused, 1) & 63) != 63)
     return 0;
@@ -295,7 +320,7 @@ static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state) {
   for (uint32_t index = 1; index <= m.max_entries && spare < kSparePushes; index++) {
     if (!settle(m, index))
       only_live = false;
-    struct rt_hash_element *e = rt_hash_element(m, index);
+    struct rt_hash_element* e = rt_hash_element(m, index);
     if (kind_of(__atomic_load_n(&e->state, __ATOMIC_SEQ_CST)) != RT_HASH_FREE)
       continue;
     if (!taken) {
@@ -313,20 +338,21 @@ static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t *state) {
 
 /* ---- operations ---- */
 
-RT_COLD void *rt_hash_lookup_slow(const struct bpfaot_map_header *header, void *data, const void *key) {
+RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
+                                  const void* key) {
   struct rt_map m = rt_map_of_header(header, data);
   struct position at;
   if (!find(m, rt_hash_key(key, m.key_size), key, &at) || !at.index)
     return NULL;
-  return (uint8_t *)rt_hash_element(m, at.index) + rt_hash_value_offset(m);
+  return (uint8_t*)rt_hash_element(m, at.index) + rt_hash_value_offset(m);
 }
 
 enum overwrite { kWritten, kGone, kOwnBusy };
 
 /* Overwrites the value of the element found at `at`. kGone: it was deleted; look again. */
-static enum overwrite overwrite(struct rt_map m, const struct position *at, const void *value,
+static enum overwrite overwrite(struct rt_map m, const struct position* at, const void* value,
                                 uint32_t tid) {
-  struct rt_hash_element *e = rt_hash_element(m, at->index);
+  struct rt_hash_element* e = rt_hash_element(m, at->index);
   uint64_t busy = rt_hash_with_kind(at->state, RT_HASH_BUSY | tid);
   for (uint32_t i = 0; i < kSpins + kYields; i++) {
     uint64_t state = rt_load_acquire(&e->state);
@@ -349,7 +375,7 @@ static enum overwrite overwrite(struct rt_map m, const struct position *at, cons
       continue;
     bool marked = rt_link_marked(rt_load_acquire(&e->next));
     if (!marked)
-      rt_copy_value((uint8_t *)e + rt_hash_value_offset(m), value, m.value_size);
+      rt_copy_value((uint8_t*)e + rt_hash_value_offset(m), value, m.value_size);
     if (!rt_cas64(&e->state, busy, rt_hash_with_kind(busy, RT_HASH_LIVE)))
       release(m, at->index, busy | RT_HASH_DELETED);
     return marked ? kGone : kWritten;
@@ -357,22 +383,23 @@ static enum overwrite overwrite(struct rt_map m, const struct position *at, cons
   return kWritten; /* its writer stands still and will overwrite what we would have written */
 }
 
-RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header *header, void *data,
-                                     struct rt_hash_element *e, uint64_t busy) {
+RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, void* data,
+                                     struct rt_hash_element* e, uint64_t busy) {
   struct rt_map m = rt_map_of_header(header, data);
-  uint64_t offset = (uint64_t)((uint8_t *)e - m.data) - header->aux[RT_HASH_ELEMENTS];
+  uint64_t offset = (uint64_t)((uint8_t*)e - m.data) - header->aux[RT_HASH_ELEMENTS];
   release(m, (uint32_t)(offset / header->aux[RT_HASH_STRIDE]) + 1, busy | RT_HASH_DELETED);
 }
 
-static void fill(struct rt_map m, struct rt_hash_element *e, const void *key, const void *value) {
+static void fill(struct rt_map m, struct rt_hash_element* e, const void* key, const void* value) {
   for (uint32_t i = 0; i < rt_key_words(m.key_size); i++)
     rt_store(&e->key[i], rt_key_word(key, m.key_size, i));
-  rt_copy_value((uint8_t *)e + rt_hash_value_offset(m), value, m.value_size);
+  rt_copy_value((uint8_t*)e + rt_hash_value_offset(m), value, m.value_size);
 }
 
 /* Links the filled element `index` under the head that `at` saw. */
-static bool link_element(struct rt_map m, const struct position *at, uint32_t index, uint64_t state) {
-  struct rt_hash_element *e = rt_hash_element(m, index);
+static bool link_element(struct rt_map m, const struct position* at, uint32_t index,
+                         uint64_t state) {
+  struct rt_hash_element* e = rt_hash_element(m, index);
   rt_store(&e->next, link_to(rt_load(&e->next), rt_link_index(at->head)));
   if (!rt_cas64(at->bucket, at->head, link_to(at->head, index)))
     return false;
@@ -380,8 +407,8 @@ static bool link_element(struct rt_map m, const struct position *at, uint32_t in
   return true;
 }
 
-RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *data, const void *key,
-                               const void *value, uint64_t flags, uint32_t tid) {
+RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
+                               const void* value, uint64_t flags, uint32_t tid) {
   if (flags > RT_BPF_EXIST)
     return -RT_EINVAL; /* with BPF_F_LOCK too: no value here has a bpf_spin_lock */
   struct rt_map m = rt_map_of_header(header, data);
@@ -433,7 +460,8 @@ RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *dat
   return result;
 }
 
-RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header *header, void *data, const void *key) {
+RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* data,
+                               const void* key) {
   struct rt_map m = rt_map_of_header(header, data);
   uint64_t hash = rt_hash_key(key, m.key_size);
   struct position at;
@@ -442,7 +470,7 @@ RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header *header, void *dat
       break;
     if (!at.index)
       return -RT_ENOENT;
-    struct rt_hash_element *e = rt_hash_element(m, at.index);
+    struct rt_hash_element* e = rt_hash_element(m, at.index);
     note_room(m);
     uint32_t next = rt_link_index(at.next);
     if (!rt_cas64(&e->next, at.next, link_to(at.next, next) | RT_LINK_MARK))
@@ -457,8 +485,8 @@ RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header *header, void *dat
 }
 
 /* Copies the key of element `index` if it is in the map. */
-static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t *to) {
-  struct rt_hash_element *e = rt_hash_element(m, index);
+static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t* to) {
+  struct rt_hash_element* e = rt_hash_element(m, index);
   uint64_t words[64];
   uint64_t state = rt_load_acquire(&e->state);
   if (kind_of(state) == RT_HASH_FREE || (kind_of(state) & RT_HASH_DELETED))
@@ -481,10 +509,10 @@ static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t *to) {
   return true;
 }
 
-/* In order of element indexes: touches only elements that were ever used. An unknown key starts from the
- * first, as in the kernel. */
-int64_t rt_hash_next_key(const struct bpfaot_map_header *header, void *data, const void *key,
-                         void *next) {
+/* In order of element indexes: touches only elements that were ever used. An unknown key starts
+ * from the first, as in the kernel. */
+int64_t rt_hash_next_key(const struct bpfaot_map_header* header, void* data, const void* key,
+                         void* next) {
   struct rt_map m = rt_map_of_header(header, data);
   struct position at = {.index = 0};
   if (key && !find(m, rt_hash_key(key, m.key_size), key, &at))

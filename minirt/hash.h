@@ -7,22 +7,22 @@
 
 #include "minirt/rt.h"
 
-enum { /* indexes into aux */
-  RT_HASH_MASK = 0,     /* buckets - 1 */
-  RT_HASH_BUCKETS = 1,  /* offset of the bucket words in the data */
-  RT_HASH_ELEMENTS = 2, /* offset of element 1 */
-  RT_HASH_STRIDE = 3,   /* bytes of an element */
-  RT_HASH_VALUE = 4,    /* offset of the value in an element */
-  RT_HASH_SPARES = 5,   /* offset of the links of the stack of free elements, uint32_t each */
+enum {                       /* indexes into aux */
+       RT_HASH_MASK = 0,     /* buckets - 1 */
+       RT_HASH_BUCKETS = 1,  /* offset of the bucket words in the data */
+       RT_HASH_ELEMENTS = 2, /* offset of element 1 */
+       RT_HASH_STRIDE = 3,   /* bytes of an element */
+       RT_HASH_VALUE = 4,    /* offset of the value in an element */
+       RT_HASH_SPARES = 5,   /* offset of the links of the stack of free elements, uint32_t each */
 };
 
 struct rt_hash_head { /* at the start of the data; zero is the empty map */
   uint64_t spare;     /* hint: stack of free elements, version << 32 | index */
   uint64_t reserved0[7];
-  uint32_t used;      /* elements that were ever handed out: the first `used` */
+  uint32_t used; /* elements that were ever handed out: the first `used` */
   uint32_t reserved1[15];
-  uint32_t full;      /* RT_HASH_FULL_* */
-  uint32_t refused;   /* inserts refused since */
+  uint32_t full;    /* RT_HASH_FULL_* */
+  uint32_t refused; /* inserts refused since */
   uint64_t reserved2[7];
 };
 
@@ -36,15 +36,21 @@ struct rt_hash_element {
 /* Link word: version << 32 | mark << 31 | index of an element, 0 = end. Every change of a link word
  * makes its version one more. The mark, in an element's own `next`, says: deleted. */
 #define RT_LINK_MARK 0x80000000u
-RT_INLINE uint32_t rt_link_index(uint64_t word) { return (uint32_t)word & ~RT_LINK_MARK; }
-RT_INLINE bool rt_link_marked(uint64_t word) { return (uint32_t)word & RT_LINK_MARK; }
+RT_INLINE uint32_t rt_link_index(uint64_t word) {
+  return (uint32_t)word & ~RT_LINK_MARK;
+}
+RT_INLINE bool rt_link_marked(uint64_t word) {
+  return (uint32_t)word & RT_LINK_MARK;
+}
 
-RT_INLINE uint32_t rt_key_words(uint32_t key_size) { return (key_size + 7) / 8; }
+RT_INLINE uint32_t rt_key_words(uint32_t key_size) {
+  return (key_size + 7) / 8;
+}
 
 /* Word i of a key, the last one padded with zeros. Keys come from the program's stack or from map
  * memory, at any alignment. */
-RT_INLINE uint64_t rt_key_word(const void *key, uint32_t key_size, uint32_t i) {
-  const uint8_t *p = (const uint8_t *)key + 8 * i;
+RT_INLINE uint64_t rt_key_word(const void* key, uint32_t key_size, uint32_t i) {
+  const uint8_t* p = (const uint8_t*)key + 8 * i;
   uint32_t left = key_size - 8 * i;
   uint64_t word = 0;
   if (left >= 8) {
@@ -75,50 +81,52 @@ RT_INLINE uint64_t rt_hash_step(uint64_t hash, uint64_t word) {
   return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-RT_INLINE uint64_t rt_hash_key(const void *key, uint32_t key_size) {
+RT_INLINE uint64_t rt_hash_key(const void* key, uint32_t key_size) {
   uint64_t hash = 0x243f6a8885a308d3u;
   for (uint32_t i = 0; i < rt_key_words(key_size); i++)
     hash = rt_hash_step(hash, rt_key_word(key, key_size, i));
   return hash;
 }
 
-RT_INLINE uint64_t *rt_hash_bucket(struct rt_map m, uint64_t hash) {
-  return (uint64_t *)(m.data + m.header->aux[RT_HASH_BUCKETS]) + (hash & m.header->aux[RT_HASH_MASK]);
+RT_INLINE uint64_t* rt_hash_bucket(struct rt_map m, uint64_t hash) {
+  return (uint64_t*)(m.data + m.header->aux[RT_HASH_BUCKETS]) +
+         (hash & m.header->aux[RT_HASH_MASK]);
 }
 
 RT_INLINE uint32_t rt_hash_value_offset(struct rt_map m) {
   return (uint32_t)sizeof(struct rt_hash_element) + rt_round_up8(m.key_size);
 }
 
-RT_INLINE struct rt_hash_element *rt_hash_element(struct rt_map m, uint32_t index) {
+RT_INLINE struct rt_hash_element* rt_hash_element(struct rt_map m, uint32_t index) {
   uint64_t stride = rt_hash_value_offset(m) + (uint64_t)m.elem_size;
-  return (struct rt_hash_element *)(m.data + m.header->aux[RT_HASH_ELEMENTS] + (index - 1) * stride);
+  return (struct rt_hash_element*)(m.data + m.header->aux[RT_HASH_ELEMENTS] + (index - 1) * stride);
 }
 
-RT_INLINE bool rt_hash_key_equals(const struct rt_hash_element *e, const void *key, uint32_t size) {
+RT_INLINE bool rt_hash_key_equals(const struct rt_hash_element* e, const void* key, uint32_t size) {
   uint64_t difference = 0;
   for (uint32_t i = 0; i < rt_key_words(size); i++)
     difference |= rt_load(&e->key[i]) ^ rt_key_word(key, size, i);
   return difference == 0;
 }
 
-RT_COLD void *rt_hash_lookup_slow(const struct bpfaot_map_header *header, void *data, const void *key);
-RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header *header, void *data, const void *key,
-                               const void *value, uint64_t flags, uint32_t tid);
-RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header *header, void *data, const void *key);
+RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
+                                  const void* key);
+RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
+                               const void* value, uint64_t flags, uint32_t tid);
+RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* data, const void* key);
 /* Frees an element that we held BUSY and that was deleted meanwhile. */
-RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header *header, void *data,
-                                     struct rt_hash_element *e, uint64_t busy);
-int64_t rt_hash_next_key(const struct bpfaot_map_header *header, void *data, const void *key,
-                         void *next);
+RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, void* data,
+                                     struct rt_hash_element* e, uint64_t busy);
+int64_t rt_hash_next_key(const struct bpfaot_map_header* header, void* data, const void* key,
+                         void* next);
 
 enum { /* low half of a state word */
-  RT_HASH_FREE = 0,
-  RT_HASH_LIVE = 1,
-  RT_HASH_ALLOCATED = 1 << 30,
-  RT_HASH_BUSY = 1 << 29,
-  RT_HASH_DELETED = 1 << 28,
-  RT_HASH_OWNER = (1 << 28) - 1, /* tids are below 2^22 */
+       RT_HASH_FREE = 0,
+       RT_HASH_LIVE = 1,
+       RT_HASH_ALLOCATED = 1 << 30,
+       RT_HASH_BUSY = 1 << 29,
+       RT_HASH_DELETED = 1 << 28,
+       RT_HASH_OWNER = (1 << 28) - 1, /* tids are below 2^22 */
 };
 
 RT_INLINE uint64_t rt_hash_with_kind(uint64_t state, uint32_t kind) {
@@ -129,9 +137,9 @@ enum rt_hash_quick { RT_HASH_FOUND, RT_HASH_ABSENT, RT_HASH_UNCLEAR };
 
 /* The walk of hash.c without helping: at the first sign of somebody else's change it is UNCLEAR and
  * left to the slow one. */
-RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void *key,
-                                                struct rt_hash_element **found, uint64_t *state) {
-  uint64_t *link = rt_hash_bucket(m, rt_hash_key(key, m.key_size));
+RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void* key,
+                                                struct rt_hash_element** found, uint64_t* state) {
+  uint64_t* link = rt_hash_bucket(m, rt_hash_key(key, m.key_size));
   uint64_t word = rt_load_acquire(link);
   for (uint32_t steps = 0; steps < 16; steps++) {
     uint32_t index = rt_link_index(word);
@@ -139,7 +147,7 @@ RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void *key
       return RT_HASH_ABSENT;
     if (rt_unlikely(index > m.max_entries))
       break;
-    struct rt_hash_element *e = rt_hash_element(m, index);
+    struct rt_hash_element* e = rt_hash_element(m, index);
     uint64_t next = rt_load_acquire(&e->next);
     *state = rt_load(&e->state);
     bool equal = rt_hash_key_equals(e, key, m.key_size);
@@ -156,20 +164,20 @@ RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void *key
   return RT_HASH_UNCLEAR;
 }
 
-RT_INLINE void *rt_hash_lookup(struct rt_map m, const void *key) {
-  struct rt_hash_element *e;
+RT_INLINE void* rt_hash_lookup(struct rt_map m, const void* key) {
+  struct rt_hash_element* e;
   uint64_t state;
   enum rt_hash_quick quick = rt_hash_quick_find(m, key, &e, &state);
   if (quick == RT_HASH_FOUND)
-    return (uint8_t *)e + rt_hash_value_offset(m);
+    return (uint8_t*)e + rt_hash_value_offset(m);
   return rt_likely(quick == RT_HASH_ABSENT) ? NULL : rt_hash_lookup_slow(m.header, m.data, key);
 }
 
 /* Overwriting an existing value in the undisturbed case. False: nothing is done, or it is not known
  * whether the key still exists; rt_hash_update tells. */
-RT_INLINE bool rt_hash_quick_overwrite(struct rt_map m, const void *key, const void *value,
+RT_INLINE bool rt_hash_quick_overwrite(struct rt_map m, const void* key, const void* value,
                                        uint32_t tid) {
-  struct rt_hash_element *e;
+  struct rt_hash_element* e;
   uint64_t state;
   if (rt_hash_quick_find(m, key, &e, &state) != RT_HASH_FOUND || (uint32_t)state != RT_HASH_LIVE)
     return false;
@@ -178,7 +186,7 @@ RT_INLINE bool rt_hash_quick_overwrite(struct rt_map m, const void *key, const v
     return false;
   bool marked = rt_link_marked(rt_load_acquire(&e->next));
   if (rt_likely(!marked))
-    rt_copy_value((uint8_t *)e + rt_hash_value_offset(m), value, m.value_size);
+    rt_copy_value((uint8_t*)e + rt_hash_value_offset(m), value, m.value_size);
   if (rt_unlikely(!rt_cas64(&e->state, busy, state)))
     rt_hash_release_deleted(m.header, m.data, e, busy);
   return !marked;

@@ -13,45 +13,45 @@ extern "C" {
 typedef struct bpfaot_env rt_env;
 typedef const struct bpfaot_map_desc rt_desc;
 
-uint32_t __bpfaot_rt_enter(rt_env *env, uint32_t prog_flags);
-void __bpfaot_rt_leave(rt_env *env, uint32_t prog_flags);
+uint32_t __bpfaot_rt_enter(rt_env* env, uint32_t prog_flags);
+void __bpfaot_rt_leave(rt_env* env, uint32_t prog_flags);
 
-void *__bpfaot_rt_map_lookup_elem(rt_env *env, rt_desc *map, const void *key);
-uint64_t __bpfaot_rt_map_update_elem(rt_env *env, rt_desc *map, const void *key, const void *value,
+void* __bpfaot_rt_map_lookup_elem(rt_env* env, rt_desc* map, const void* key);
+uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const void* key, const void* value,
                                      uint64_t flags);
-uint64_t __bpfaot_rt_map_delete_elem(rt_env *env, rt_desc *map, const void *key);
+uint64_t __bpfaot_rt_map_delete_elem(rt_env* env, rt_desc* map, const void* key);
 
-uint64_t __bpfaot_rt_probe_read(rt_env *env, void *to, uint64_t size, uint64_t from);
-uint64_t __bpfaot_rt_probe_read_user(rt_env *env, void *to, uint64_t size, uint64_t from);
-uint64_t __bpfaot_rt_probe_read_kernel(rt_env *env, void *to, uint64_t size, uint64_t from);
-uint64_t __bpfaot_rt_probe_read_str(rt_env *env, void *to, uint64_t size, uint64_t from);
-uint64_t __bpfaot_rt_probe_read_user_str(rt_env *env, void *to, uint64_t size, uint64_t from);
-uint64_t __bpfaot_rt_probe_read_kernel_str(rt_env *env, void *to, uint64_t size, uint64_t from);
+uint64_t __bpfaot_rt_probe_read(rt_env* env, void* to, uint64_t size, uint64_t from);
+uint64_t __bpfaot_rt_probe_read_user(rt_env* env, void* to, uint64_t size, uint64_t from);
+uint64_t __bpfaot_rt_probe_read_kernel(rt_env* env, void* to, uint64_t size, uint64_t from);
+uint64_t __bpfaot_rt_probe_read_str(rt_env* env, void* to, uint64_t size, uint64_t from);
+uint64_t __bpfaot_rt_probe_read_user_str(rt_env* env, void* to, uint64_t size, uint64_t from);
+uint64_t __bpfaot_rt_probe_read_kernel_str(rt_env* env, void* to, uint64_t size, uint64_t from);
 
-uint64_t __bpfaot_rt_ktime_get_ns(rt_env *env);
-uint64_t __bpfaot_rt_ktime_get_boot_ns(rt_env *env);
-uint64_t __bpfaot_rt_get_prandom_u32(rt_env *env);
-uint64_t __bpfaot_rt_get_smp_processor_id(rt_env *env);
-uint64_t __bpfaot_rt_get_current_pid_tgid(rt_env *env);
-uint64_t __bpfaot_rt_get_current_uid_gid(rt_env *env);
-uint64_t __bpfaot_rt_get_current_comm(rt_env *env, void *to, uint64_t size);
-uint64_t __bpfaot_rt_current_task_under_cgroup(rt_env *env, rt_desc *map, uint64_t index);
-uint64_t __bpfaot_rt_get_func_ip(rt_env *env, void *ctx);
-uint64_t __bpfaot_rt_get_attach_cookie(rt_env *env, void *ctx);
+uint64_t __bpfaot_rt_ktime_get_ns(rt_env* env);
+uint64_t __bpfaot_rt_ktime_get_boot_ns(rt_env* env);
+uint64_t __bpfaot_rt_get_prandom_u32(rt_env* env);
+uint64_t __bpfaot_rt_get_smp_processor_id(rt_env* env);
+uint64_t __bpfaot_rt_get_current_pid_tgid(rt_env* env);
+uint64_t __bpfaot_rt_get_current_uid_gid(rt_env* env);
+uint64_t __bpfaot_rt_get_current_comm(rt_env* env, void* to, uint64_t size);
+uint64_t __bpfaot_rt_current_task_under_cgroup(rt_env* env, rt_desc* map, uint64_t index);
+uint64_t __bpfaot_rt_get_func_ip(rt_env* env, void* ctx);
+uint64_t __bpfaot_rt_get_attach_cookie(rt_env* env, void* ctx);
 
-uint64_t __bpfaot_rt_trace_printk(rt_env *env, const void *format, uint64_t format_size, uint64_t a,
+uint64_t __bpfaot_rt_trace_printk(rt_env* env, const void* format, uint64_t format_size, uint64_t a,
                                   uint64_t b, uint64_t c);
-uint64_t __bpfaot_rt_trace_vprintk(rt_env *env, const void *format, uint64_t format_size,
-                                   const void *args, uint64_t args_size);
+uint64_t __bpfaot_rt_trace_vprintk(rt_env* env, const void* format, uint64_t format_size,
+                                   const void* args, uint64_t args_size);
 
-uint64_t __bpfaot_rt_perf_event_output(rt_env *env, void *ctx, rt_desc *map, uint64_t flags,
-                                       const void *from, uint64_t size);
-uint64_t __bpfaot_rt_ringbuf_output(rt_env *env, rt_desc *map, const void *from, uint64_t size,
+uint64_t __bpfaot_rt_perf_event_output(rt_env* env, void* ctx, rt_desc* map, uint64_t flags,
+                                       const void* from, uint64_t size);
+uint64_t __bpfaot_rt_ringbuf_output(rt_env* env, rt_desc* map, const void* from, uint64_t size,
                                     uint64_t flags);
-void *__bpfaot_rt_ringbuf_reserve(rt_env *env, rt_desc *map, uint64_t size, uint64_t flags);
-void __bpfaot_rt_ringbuf_submit(rt_env *env, void *record, uint64_t flags);
-void __bpfaot_rt_ringbuf_discard(rt_env *env, void *record, uint64_t flags);
-uint64_t __bpfaot_rt_ringbuf_query(rt_env *env, rt_desc *map, uint64_t what);
+void* __bpfaot_rt_ringbuf_reserve(rt_env* env, rt_desc* map, uint64_t size, uint64_t flags);
+void __bpfaot_rt_ringbuf_submit(rt_env* env, void* record, uint64_t flags);
+void __bpfaot_rt_ringbuf_discard(rt_env* env, void* record, uint64_t flags);
+uint64_t __bpfaot_rt_ringbuf_query(rt_env* env, rt_desc* map, uint64_t what);
 
 #ifdef __cplusplus
 }

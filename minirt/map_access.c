@@ -9,17 +9,25 @@
 #include "minirt/ring.h"
 
 enum { /* map_flags of BPF_MAP_CREATE */
-  kNoPrealloc = 1u << 0, kNumaNode = 1u << 2, kReadOnly = 1u << 3, kWriteOnly = 1u << 4,
-  kZeroSeed = 1u << 6, kReadOnlyProg = 1u << 7, kWriteOnlyProg = 1u << 8, kMmapable = 1u << 10,
-  kPreserveElems = 1u << 11,
-  kAccess = kNumaNode | kReadOnly | kWriteOnly | kReadOnlyProg | kWriteOnlyProg,
+       kNoPrealloc = 1u << 0,
+       kNumaNode = 1u << 2,
+       kReadOnly = 1u << 3,
+       kWriteOnly = 1u << 4,
+       kZeroSeed = 1u << 6,
+       kReadOnlyProg = 1u << 7,
+       kWriteOnlyProg = 1u << 8,
+       kMmapable = 1u << 10,
+       kPreserveElems = 1u << 11,
+       kAccess = kNumaNode | kReadOnly | kWriteOnly | kReadOnlyProg | kWriteOnlyProg,
 };
 enum { kPage = 4096, kMaxKey = 512, kMaxValue = 1 << 29 };
 #define kMaxData ((uint64_t)1 << 40)
 
-static uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
+static uint64_t round_up(uint64_t n, uint64_t to) {
+  return (n + to - 1) / to * to;
+}
 
-static int layout_array(struct bpfaot_map_header *h) {
+static int layout_array(struct bpfaot_map_header* h) {
   bool per_cpu = h->type == RT_MAP_PERCPU_ARRAY;
   uint32_t allowed = kAccess | (per_cpu ? 0 : (uint32_t)kMmapable);
   if (h->key_size != 4 || !h->value_size || !h->max_entries || (h->map_flags & ~allowed))
@@ -32,7 +40,7 @@ static int layout_array(struct bpfaot_map_header *h) {
   return per_cpu && !h->cpus ? -RT_EINVAL : 0;
 }
 
-static int layout_hash(struct bpfaot_map_header *h) {
+static int layout_hash(struct bpfaot_map_header* h) {
   if (!h->key_size || !h->value_size || !h->max_entries ||
       (h->map_flags & ~(kAccess | kNoPrealloc | kZeroSeed)))
     return -RT_EINVAL;
@@ -52,14 +60,14 @@ static int layout_hash(struct bpfaot_map_header *h) {
   return 0;
 }
 
-static void layout_ring(struct bpfaot_map_header *h, uint64_t size) {
+static void layout_ring(struct bpfaot_map_header* h, uint64_t size) {
   h->aux[RT_RING_SIZE] = size;
   h->aux[RT_RING_SLOTS] = sizeof(struct rt_ring_head);
   h->aux[RT_RING_DATA] = round_up(sizeof(struct rt_ring_head) + size / RT_RING_GRANULE * 8, kPage);
   h->data_size = h->aux[RT_RING_DATA] + 2 * size;
 }
 
-static int layout_ringbuf(struct bpfaot_map_header *h) {
+static int layout_ringbuf(struct bpfaot_map_header* h) {
   uint32_t size = h->max_entries;
   if (h->key_size || h->value_size || (h->map_flags & ~(uint32_t)kNumaNode) || size < RT_RING_MIN ||
       (size & (size - 1)))
@@ -73,7 +81,7 @@ static int layout_ringbuf(struct bpfaot_map_header *h) {
 /* The kernel has a buffer per CPU whose size the reader chooses; here it is one of this size. */
 enum { kPerfRing = 1 << 20 };
 
-static int layout_file_array(struct bpfaot_map_header *h) {
+static int layout_file_array(struct bpfaot_map_header* h) {
   bool perf = h->type == RT_MAP_PERF_EVENT_ARRAY;
   if (perf && !h->max_entries)
     h->max_entries = h->cpus;
@@ -87,7 +95,7 @@ static int layout_file_array(struct bpfaot_map_header *h) {
   return 0;
 }
 
-int bpfaot_map_layout(struct bpfaot_map_header *h) {
+int bpfaot_map_layout(struct bpfaot_map_header* h) {
   int result = -RT_EINVAL;
   for (uint32_t i = 0; i < sizeof h->aux / sizeof h->aux[0]; i++)
     h->aux[i] = 0;
@@ -112,28 +120,31 @@ int bpfaot_map_layout(struct bpfaot_map_header *h) {
 }
 
 /* Zero is the empty state of every type. */
-void bpfaot_map_init(const struct bpfaot_map_view *map) { (void)map; }
-
-/* A slot of a cgroup array is a flag: which cgroup it was does not matter, there is only one. */
-static uint32_t *cgroup_slot(struct rt_map m, const void *key) {
-  uint32_t index = rt_load_u32(key);
-  return index < m.max_entries ? (uint32_t *)(m.data + (uint64_t)index * m.elem_size) : NULL;
+void bpfaot_map_init(const struct bpfaot_map_view* map) {
+  (void)map;
 }
 
-static struct rt_map rt_map_of_view(const struct bpfaot_map_view *view) {
+/* A slot of a cgroup array is a flag: which cgroup it was does not matter, there is only one. */
+static uint32_t* cgroup_slot(struct rt_map m, const void* key) {
+  uint32_t index = rt_load_u32(key);
+  return index < m.max_entries ? (uint32_t*)(m.data + (uint64_t)index * m.elem_size) : NULL;
+}
+
+static struct rt_map rt_map_of_view(const struct bpfaot_map_view* view) {
   return rt_map_of_header(view->header, view->data);
 }
 
-void *bpfaot_map_lookup(const struct bpfaot_map_view *map, const void *key, uint32_t cpu) {
+void* bpfaot_map_lookup(const struct bpfaot_map_view* map, const void* key, uint32_t cpu) {
   struct rt_map m = rt_map_of_view(map);
   if (rt_is_array(m.type))
-    return m.type == RT_MAP_PERCPU_ARRAY && cpu >= m.header->cpus ? NULL : rt_array_lookup(m, key, cpu);
+    return m.type == RT_MAP_PERCPU_ARRAY && cpu >= m.header->cpus ? NULL
+                                                                  : rt_array_lookup(m, key, cpu);
   if (m.type == RT_MAP_HASH)
     return rt_hash_lookup(m, key);
   return NULL;
 }
 
-int bpfaot_map_update(const struct bpfaot_map_view *map, const void *key, const void *value,
+int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const void* value,
                       uint64_t flags, uint32_t cpu) {
   struct rt_map m = rt_map_of_view(map);
   if (rt_is_array(m.type)) {
@@ -143,12 +154,13 @@ int bpfaot_map_update(const struct bpfaot_map_view *map, const void *key, const 
   }
   if (m.type == RT_MAP_HASH) {
     uint32_t tid = rt_gettid();
-    if (flags != RT_BPF_NOEXIST && flags <= RT_BPF_EXIST && rt_hash_quick_overwrite(m, key, value, tid))
+    if (flags != RT_BPF_NOEXIST && flags <= RT_BPF_EXIST &&
+        rt_hash_quick_overwrite(m, key, value, tid))
       return 0;
     return (int)rt_hash_update(m.header, m.data, key, value, flags, tid);
   }
   if (m.type == RT_MAP_CGROUP_ARRAY) {
-    uint32_t *slot = cgroup_slot(m, key);
+    uint32_t* slot = cgroup_slot(m, key);
     if (flags != RT_BPF_ANY)
       return -RT_EINVAL;
     if (!slot)
@@ -159,12 +171,12 @@ int bpfaot_map_update(const struct bpfaot_map_view *map, const void *key, const 
   return -RT_EOPNOTSUPP;
 }
 
-int bpfaot_map_delete(const struct bpfaot_map_view *map, const void *key) {
+int bpfaot_map_delete(const struct bpfaot_map_view* map, const void* key) {
   struct rt_map m = rt_map_of_view(map);
   if (m.type == RT_MAP_HASH)
     return (int)rt_hash_delete(m.header, m.data, key);
   if (m.type == RT_MAP_CGROUP_ARRAY) {
-    uint32_t *slot = cgroup_slot(m, key);
+    uint32_t* slot = cgroup_slot(m, key);
     if (!slot)
       return -RT_E2BIG;
     return __atomic_exchange_n(slot, 0u, __ATOMIC_RELAXED) ? 0 : -RT_ENOENT;
@@ -172,7 +184,7 @@ int bpfaot_map_delete(const struct bpfaot_map_view *map, const void *key) {
   return rt_is_array(m.type) ? -RT_EINVAL : -RT_EOPNOTSUPP;
 }
 
-static int array_next_key(struct rt_map m, const void *key, void *next) {
+static int array_next_key(struct rt_map m, const void* key, void* next) {
   uint32_t index = key ? rt_load_u32(key) : BPFAOT_NONE;
   if (index < m.max_entries && index + 1 == m.max_entries)
     return -RT_ENOENT;
@@ -181,7 +193,7 @@ static int array_next_key(struct rt_map m, const void *key, void *next) {
   return 0;
 }
 
-int bpfaot_map_next_key(const struct bpfaot_map_view *map, const void *key_or_null, void *next) {
+int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_null, void* next) {
   struct rt_map m = rt_map_of_view(map);
   if (rt_is_array(m.type))
     return array_next_key(m, key_or_null, next);

@@ -13,43 +13,43 @@ extern "C" {
 #endif
 
 struct bpfaot_map_view {
-  const struct bpfaot_map_header *header;
-  void *data; /* the map's data in this process, 64-aligned */
+  const struct bpfaot_map_header* header;
+  void* data; /* the map's data in this process, 64-aligned */
 };
 
 /* Fills elem_size, data_size and aux from type, sizes, max_entries, map_flags and cpus (the number
  * of CPU slots; perf event arrays with max_entries 0 get that many). Answers as map creation in the
  * kernel does: -EINVAL, -E2BIG. data_size is a multiple of 4096; the
  * memory must start zeroed and may stay sparse. */
-int bpfaot_map_layout(struct bpfaot_map_header *header);
+int bpfaot_map_layout(struct bpfaot_map_header* header);
 
 /* Once, over zeroed memory and before anybody uses the map. */
-void bpfaot_map_init(const struct bpfaot_map_view *map);
+void bpfaot_map_init(const struct bpfaot_map_view* map);
 
 /* Address of the value, or null. `cpu` is a CPU slot (< header->cpus) and ignored for maps that are
  * not per CPU. The memory stays mapped but the key may be deleted at any time. */
-void *bpfaot_map_lookup(const struct bpfaot_map_view *map, const void *key, uint32_t cpu);
+void* bpfaot_map_lookup(const struct bpfaot_map_view* map, const void* key, uint32_t cpu);
 
 /* `value` has value_size bytes; for a per-CPU map one slot is written. */
-int bpfaot_map_update(const struct bpfaot_map_view *map, const void *key, const void *value,
+int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const void* value,
                       uint64_t flags, uint32_t cpu);
-int bpfaot_map_delete(const struct bpfaot_map_view *map, const void *key);
+int bpfaot_map_delete(const struct bpfaot_map_view* map, const void* key);
 
 /* Iteration as BPF_MAP_GET_NEXT_KEY: a null or unknown key gives the first one; -ENOENT at the
  * end. `next` has room for key_size bytes. */
-int bpfaot_map_next_key(const struct bpfaot_map_view *map, const void *key_or_null, void *next);
+int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_null, void* next);
 
 /* Records of a ring buffer, perf event array or the printk ring, oldest first. One consumer at a
  * time (two would deliver records twice). `fn` returns 0 to go on; anything else stops after this
  * record. `record` is 8-aligned and valid during the call; other processes can write to it, so copy
  * what is checked. `cpu` is the CPU that wrote a perf record, else BPFAOT_NONE. `limit` 0 = no
  * limit. Returns the number of records delivered. */
-typedef int (*bpfaot_record_fn)(void *arg, const void *record, uint32_t size, uint32_t cpu);
-int bpfaot_ring_consume(const struct bpfaot_map_view *map, bpfaot_record_fn fn, void *arg,
+typedef int (*bpfaot_record_fn)(void* arg, const void* record, uint32_t size, uint32_t cpu);
+int bpfaot_ring_consume(const struct bpfaot_map_view* map, bpfaot_record_fn fn, void* arg,
                         uint32_t limit);
 
 /* Records that were not written because the ring was full. */
-uint64_t bpfaot_ring_lost(const struct bpfaot_map_view *map);
+uint64_t bpfaot_ring_lost(const struct bpfaot_map_view* map);
 
 #ifdef __cplusplus
 }

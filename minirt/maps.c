@@ -7,7 +7,7 @@
 #include "minirt/hash.h"
 #include "minirt/helpers.h"
 
-RT_HELPER void *__bpfaot_rt_map_lookup_elem(rt_env *env, rt_desc *map, const void *key) {
+RT_HELPER void* __bpfaot_rt_map_lookup_elem(rt_env* env, rt_desc* map, const void* key) {
   struct rt_map m = rt_map_of(map);
   if (rt_is_array(m.type))
     return rt_array_lookup(m, key, env->cpu);
@@ -16,8 +16,8 @@ RT_HELPER void *__bpfaot_rt_map_lookup_elem(rt_env *env, rt_desc *map, const voi
   return NULL;
 }
 
-RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env *env, rt_desc *map, const void *key,
-                                               const void *value, uint64_t flags) {
+RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const void* key,
+                                               const void* value, uint64_t flags) {
   struct rt_map m = rt_map_of(map);
   if (rt_is_array(m.type))
     return (uint64_t)rt_array_update(m, key, value, flags, env->cpu);
@@ -31,7 +31,7 @@ RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env *env, rt_desc *map, const 
   return (uint64_t)-RT_EOPNOTSUPP;
 }
 
-RT_HELPER uint64_t __bpfaot_rt_map_delete_elem(rt_env *env, rt_desc *map, const void *key) {
+RT_HELPER uint64_t __bpfaot_rt_map_delete_elem(rt_env* env, rt_desc* map, const void* key) {
   (void)env;
   struct rt_map m = rt_map_of(map);
   if (m.type == RT_MAP_HASH)

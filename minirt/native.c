@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The runtime block of the loader itself: no clock, threads or session; map code needs none of them.
+ * The runtime block of the loader itself: no clock, threads or session; map code needs none of
+ * them.
  */
 #include "minirt/rt.h"
 

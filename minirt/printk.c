@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * trace_printk and trace_vprintk: the formats that the kernel's helpers accept (bpf_bprintf_prepare),
- * into a record of the hidden printk ring. The text is made twice: once to know its length, once
- * into the record. What changes in between (strings of the program) is cut at that length.
+ * trace_printk and trace_vprintk: the formats that the kernel's helpers accept
+ * (bpf_bprintf_prepare), into a record of the hidden printk ring. The text is made twice: once to
+ * know its length, once into the record. What changes in between (strings of the program) is cut at
+ * that length.
  *
  * Addresses: %p, %px and %pK give the plain address in 16 digits (the kernel hashes %p to keep its
  * own layout secret), %ps, %pS and %pB give it as 0x…, since nothing here knows symbols.
@@ -14,7 +15,7 @@
 enum { kMaxText = 1024, kMaxFormat = 512, kMaxString = 256, kMaxArgs = 12 };
 
 struct text {
-  char *to; /* null: count only */
+  char* to; /* null: count only */
   uint32_t length, room;
 };
 
@@ -23,7 +24,7 @@ struct spec {
   uint32_t width;
 };
 
-static void put(struct text *t, char c) {
+static void put(struct text* t, char c) {
   if (t->length < t->room) {
     if (t->to)
       t->to[t->length] = c;
@@ -31,8 +32,8 @@ static void put(struct text *t, char c) {
   }
 }
 
-static void put_padded(struct text *t, const struct spec *spec, const char *sign, const char *digits,
-                       uint32_t count) {
+static void put_padded(struct text* t, const struct spec* spec, const char* sign,
+                       const char* digits, uint32_t count) {
   uint32_t length = count + (sign[0] != 0);
   uint32_t padding = spec->width > length ? spec->width - length : 0;
   if (!spec->left && !spec->zero) {
@@ -51,7 +52,7 @@ static void put_padded(struct text *t, const struct spec *spec, const char *sign
     put(t, ' ');
 }
 
-static void put_number(struct text *t, const struct spec *spec, uint64_t value, uint32_t base,
+static void put_number(struct text* t, const struct spec* spec, uint64_t value, uint32_t base,
                        bool is_signed, bool upper) {
   char digits[20];
   uint32_t at = sizeof digits;
@@ -62,16 +63,16 @@ static void put_number(struct text *t, const struct spec *spec, uint64_t value, 
     digits[--at] = (char)(digit < 10 ? '0' + digit : (upper ? 'A' : 'a') + digit - 10);
     rest /= base;
   } while (rest);
-  const char *sign = negative ? "-" : !is_signed ? "" : spec->plus ? "+" : spec->space ? " " : "";
+  const char* sign = negative ? "-" : !is_signed ? "" : spec->plus ? "+" : spec->space ? " " : "";
   put_padded(t, spec, sign, digits + at, (uint32_t)sizeof digits - at);
 }
 
-static void put_hex(struct text *t, uint64_t value, uint32_t digits) {
+static void put_hex(struct text* t, uint64_t value, uint32_t digits) {
   struct spec spec = {.zero = true, .width = digits};
   put_number(t, &spec, value, 16, false, false);
 }
 
-static void put_string(struct text *t, struct spec spec, uint64_t address) {
+static void put_string(struct text* t, struct spec spec, uint64_t address) {
   char text[kMaxString];
   int64_t size = rt_probe_read_str(text, sizeof text, address);
   spec.zero = false;
@@ -79,7 +80,7 @@ static void put_string(struct text *t, struct spec spec, uint64_t address) {
 }
 
 /* %pI4 %pi4 %pI6 %pi6: the address is in memory. */
-static void put_ip(struct text *t, char style, char version, uint64_t address) {
+static void put_ip(struct text* t, char style, char version, uint64_t address) {
   uint8_t bytes[16];
   uint32_t size = version == '4' ? 4 : 16;
   rt_probe_read(bytes, size, address);
@@ -97,14 +98,20 @@ static void put_ip(struct text *t, char style, char version, uint64_t address) {
   }
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-static bool is_text(char c) { return (c >= ' ' && c <= '~') || is_space(c); }
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+static bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+static bool is_text(char c) {
+  return (c >= ' ' && c <= '~') || is_space(c);
+}
 static bool is_punctuation(char c) {
   return c > ' ' && c <= '~' && !is_digit(c) && !((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
-static const char *parse_flags(const char *f, struct spec *spec) {
+static const char* parse_flags(const char* f, struct spec* spec) {
   for (;; f++) {
     if (*f == '0')
       spec->zero = true;
@@ -123,7 +130,8 @@ static const char *parse_flags(const char *f, struct spec *spec) {
 }
 
 /* After "%…p": returns what follows the conversion, or null. */
-static const char *put_pointer(struct text *t, const char *f, const struct spec *spec, uint64_t arg) {
+static const char* put_pointer(struct text* t, const char* f, const struct spec* spec,
+                               uint64_t arg) {
   if ((f[0] == 'k' || f[0] == 'u') && f[1] == 's') {
     put_string(t, *spec, arg);
     return f + 2;
@@ -147,7 +155,7 @@ static const char *put_pointer(struct text *t, const char *f, const struct spec 
 }
 
 /* After '%', its flags and width: one conversion. */
-static const char *put_conversion(struct text *t, const char *f, const struct spec *spec,
+static const char* put_conversion(struct text* t, const char* f, const struct spec* spec,
                                   uint64_t arg) {
   if (*f == 'p')
     return put_pointer(t, f + 1, spec, arg);
@@ -174,7 +182,7 @@ static const char *put_conversion(struct text *t, const char *f, const struct sp
 }
 
 /* 0 or -EINVAL. `f` ends with NUL. */
-static int64_t format_text(struct text *t, const char *f, const uint64_t *args, uint32_t count) {
+static int64_t format_text(struct text* t, const char* f, const uint64_t* args, uint32_t count) {
   uint32_t used = 0;
   while (*f) {
     if (!is_text(*f))
@@ -199,18 +207,18 @@ static int64_t format_text(struct text *t, const char *f, const uint64_t *args, 
   return 0;
 }
 
-static void emit(rt_env *env, const char *format, const uint64_t *args, uint32_t count,
+static void emit(rt_env* env, const char* format, const uint64_t* args, uint32_t count,
                  uint32_t length) {
   uint32_t map = __bpfaot_rt.printk_map;
   if (map >= __bpfaot_rt.map_count)
     return;
-  const struct bpfaot_map_slot *slot = &__bpfaot_rt.maps[map];
-  const struct bpfaot_map_header *h = (const struct bpfaot_map_header *)slot->header;
+  const struct bpfaot_map_slot* slot = &__bpfaot_rt.maps[map];
+  const struct bpfaot_map_header* h = (const struct bpfaot_map_header*)slot->header;
   if (!h || h->type != RT_MAP_RINGBUF)
     return;
   uint64_t ids = __bpfaot_rt_get_current_pid_tgid(env);
-  struct bpfaot_printk_record *record = rt_ring_reserve(
-      h, (void *)slot->data, sizeof *record + length + 1, map, (uint32_t)ids);
+  struct bpfaot_printk_record* record =
+      rt_ring_reserve(h, (void*)slot->data, sizeof *record + length + 1, map, (uint32_t)ids);
   if (!record)
     return;
   record->time_ns = rt_clock(1);
@@ -222,11 +230,11 @@ static void emit(rt_env *env, const char *format, const uint64_t *args, uint32_t
   format_text(&text, format, args, count);
   record->text_size = text.length;
   __builtin_memset(record->text + text.length, 0, length + 1 - text.length);
-  rt_ring_finish(h, (void *)slot->data, record, false);
+  rt_ring_finish(h, (void*)slot->data, record, false);
 }
 
 /* The length of the text, as the kernel returns it, or -EINVAL. */
-static RT_SLOW int64_t print(rt_env *env, const char *format, uint64_t size, const uint64_t *args,
+static RT_SLOW int64_t print(rt_env* env, const char* format, uint64_t size, const uint64_t* args,
                              uint32_t count) {
   char copy[kMaxFormat]; /* it may be in shared memory: what was checked is what is used */
   uint64_t end = 0;
@@ -242,18 +250,18 @@ static RT_SLOW int64_t print(rt_env *env, const char *format, uint64_t size, con
   return counter.length;
 }
 
-RT_HELPER uint64_t __bpfaot_rt_trace_printk(rt_env *env, const void *format, uint64_t format_size,
+RT_HELPER uint64_t __bpfaot_rt_trace_printk(rt_env* env, const void* format, uint64_t format_size,
                                             uint64_t a, uint64_t b, uint64_t c) {
   uint64_t args[3] = {a, b, c};
   return (uint64_t)print(env, format, format_size, args, 3);
 }
 
-RT_HELPER uint64_t __bpfaot_rt_trace_vprintk(rt_env *env, const void *format, uint64_t format_size,
-                                             const void *args, uint64_t args_size) {
+RT_HELPER uint64_t __bpfaot_rt_trace_vprintk(rt_env* env, const void* format, uint64_t format_size,
+                                             const void* args, uint64_t args_size) {
   uint64_t copy[kMaxArgs] = {0};
   if ((args_size & 7) || args_size > sizeof copy || (args_size && !args))
     return (uint64_t)-RT_EINVAL;
   for (uint32_t i = 0; i < args_size / 8; i++)
-    __builtin_memcpy(&copy[i], (const uint8_t *)args + 8 * i, 8);
+    __builtin_memcpy(&copy[i], (const uint8_t*)args + 8 * i, 8);
   return (uint64_t)print(env, format, format_size, copy, (uint32_t)(args_size / 8));
 }

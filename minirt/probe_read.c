@@ -24,8 +24,8 @@ RT_INLINE bool is_own_stack_page(uint64_t from, uint64_t size) {
 
 static bool is_map_memory(uint64_t from, uint64_t size) {
   for (uint32_t i = 0; i < __bpfaot_rt.map_count; i++) {
-    const struct bpfaot_map_slot *slot = &__bpfaot_rt.maps[i];
-    const struct bpfaot_map_header *h = (const struct bpfaot_map_header *)slot->header;
+    const struct bpfaot_map_slot* slot = &__bpfaot_rt.maps[i];
+    const struct bpfaot_map_header* h = (const struct bpfaot_map_header*)slot->header;
     if (h && from >= slot->data && size <= h->data_size && from - slot->data <= h->data_size - size)
       return true;
   }
@@ -33,7 +33,7 @@ static bool is_map_memory(uint64_t from, uint64_t size) {
 }
 
 static uint32_t own_pid(void) {
-  const struct bpfaot_thread *thread = rt_current_thread();
+  const struct bpfaot_thread* thread = rt_current_thread();
   return thread ? thread->tgid : (uint32_t)rt_syscall6(RT_NR_getpid, 0, 0, 0, 0, 0, 0);
 }
 
@@ -46,32 +46,32 @@ static bool page_is_readable(uint64_t address) {
                      (long)no_time, 0, 0) != -RT_EFAULT;
 }
 
-/* For kernels without process_vm_readv, and qemu-user: asks for each page first. Another thread that
- * unmaps the page in between would make this fault, which is why it is not the first choice. */
-static RT_COLD bool read_after_asking(void *to, uint64_t size, uint64_t from) {
+/* For kernels without process_vm_readv, and qemu-user: asks for each page first. Another thread
+ * that unmaps the page in between would make this fault, which is why it is not the first choice.
+ */
+static RT_COLD bool read_after_asking(void* to, uint64_t size, uint64_t from) {
   for (uint64_t page = from & ~(uint64_t)(kPage - 1); page < from + size; page += kPage) {
     if (!page_is_readable(page))
       return false;
   }
-  __builtin_memmove(to, (const void *)from, size);
+  __builtin_memmove(to, (const void*)from, size);
   return true;
 }
 
-static bool read_foreign(uint32_t pid, void *to, uint64_t size, uint64_t from) {
+static bool read_foreign(uint32_t pid, void* to, uint64_t size, uint64_t from) {
   uint64_t local[2] = {(uint64_t)to, size}, remote[2] = {from, size};
-  long result =
-      rt_syscall6(RT_NR_process_vm_readv, (long)pid, (long)local, 1, (long)remote, 1, 0);
+  long result = rt_syscall6(RT_NR_process_vm_readv, (long)pid, (long)local, 1, (long)remote, 1, 0);
   if (rt_unlikely(result == -RT_ENOSYS))
     return read_after_asking(to, size, from);
   return result == (long)size;
 }
 
-RT_SLOW int64_t rt_probe_read(void *to, uint64_t size, uint64_t from) {
+RT_SLOW int64_t rt_probe_read(void* to, uint64_t size, uint64_t from) {
   if (!size)
     return 0;
   if (may_be_mapped(from, size)) {
     if (is_own_stack_page(from, size) || is_map_memory(from, size)) {
-      __builtin_memmove(to, (const void *)from, size);
+      __builtin_memmove(to, (const void*)from, size);
       return 0;
     }
     if (read_foreign(own_pid(), to, size, from))
@@ -82,8 +82,8 @@ RT_SLOW int64_t rt_probe_read(void *to, uint64_t size, uint64_t from) {
 }
 
 /* Page by page: a string may end right before memory that is not there. */
-RT_SLOW int64_t rt_probe_read_str(void *to, uint64_t size, uint64_t from) {
-  uint8_t *out = to;
+RT_SLOW int64_t rt_probe_read_str(void* to, uint64_t size, uint64_t from) {
+  uint8_t* out = to;
   uint64_t done = 0;
   uint32_t pid = 0;
   while (done < size) {
@@ -94,7 +94,7 @@ RT_SLOW int64_t rt_probe_read_str(void *to, uint64_t size, uint64_t from) {
     if (!may_be_mapped(at, part))
       break;
     if (is_own_stack_page(at, part) || is_map_memory(at, part)) {
-      __builtin_memmove(out + done, (const void *)at, part);
+      __builtin_memmove(out + done, (const void*)at, part);
     } else {
       pid = pid ? pid : own_pid();
       if (!read_foreign(pid, out + done, part, at))
@@ -102,7 +102,8 @@ RT_SLOW int64_t rt_probe_read_str(void *to, uint64_t size, uint64_t from) {
     }
     for (uint64_t i = done; i < done + part; i++) {
       if (!out[i]) {
-        __builtin_memset(out + i, 0, done + part - i); /* what follows the string is not ours to show */
+        __builtin_memset(out + i, 0,
+                         done + part - i); /* what follows the string is not ours to show */
         return (int64_t)(i + 1);
       }
     }
@@ -119,12 +120,12 @@ RT_SLOW int64_t rt_probe_read_str(void *to, uint64_t size, uint64_t from) {
 }
 
 #define READ(name)                                                                                 \
-  RT_HELPER uint64_t __bpfaot_rt_##name(rt_env *env, void *to, uint64_t size, uint64_t from) {     \
+  RT_HELPER uint64_t __bpfaot_rt_##name(rt_env* env, void* to, uint64_t size, uint64_t from) {     \
     (void)env;                                                                                     \
     return (uint64_t)rt_probe_read(to, size, from);                                                \
   }
 #define READ_STR(name)                                                                             \
-  RT_HELPER uint64_t __bpfaot_rt_##name(rt_env *env, void *to, uint64_t size, uint64_t from) {     \
+  RT_HELPER uint64_t __bpfaot_rt_##name(rt_env* env, void* to, uint64_t size, uint64_t from) {     \
     (void)env;                                                                                     \
     return (uint64_t)rt_probe_read_str(to, size, from);                                            \
   }

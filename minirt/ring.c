@@ -6,13 +6,14 @@
  * The kernel reserves under a spinlock. A lock would have to be taken back from the dead and would
  * let a stopped holder stop everybody, so a reservation is published in one step instead.
  *
- * Positions count bytes since the beginning and never wrap; position p is at byte p mod size. A record
- * takes 8 bytes (struct rt_ring_record) and its payload rounded up to 8, as in the kernel, so the
- * same number fits. The bytes are there twice the size long: a record that begins before the end
- * runs on past it, so none is split and nothing is mapped twice (only the pages that overhang are touched).
+ * Positions count bytes since the beginning and never wrap; position p is at byte p mod size. A
+ * record takes 8 bytes (struct rt_ring_record) and its payload rounded up to 8, as in the kernel,
+ * so the same number fits. The bytes are there twice the size long: a record that begins before the
+ * end runs on past it, so none is split and nothing is mapped twice (only the pages that overhang
+ * are touched).
  *
- * Slots. For each 16 bytes of the ring there is a slot word; records take at least 16 bytes, so each
- * has its own slot, that of its first byte. Programs never see slots. For a ring of 2^s bytes:
+ * Slots. For each 16 bytes of the ring there is a slot word; records take at least 16 bytes, so
+ * each has its own slot, that of its first byte. Programs never see slots. For a ring of 2^s bytes:
  *
  *     63    62        61..40  39..s-3  s-4..0
  *     busy  discarded tid     lap      length / 8
@@ -22,22 +23,23 @@
  *
  * Reserve at position p = produced: read the slot of p. If it holds a record of this lap, somebody
  * has reserved p and not yet moved `produced`: do that for him (he may be dead) and start again.
- * Otherwise swap the slot to {busy, tid, lap, length}: that single step makes the record exist, with its
- * owner and length. Then move `produced`. The swap can only succeed while p is still the
- * position: passing p leaves a word with a length and this lap in its slot, which either is kept or, as
- * soon as the consumer has freed those bytes, replaced by words of later laps. A word of a later lap is
- * never taken for free, so a producer that slept for whole laps starts again or fails its swap. Room is checked against `consumed`, which only grows.
+ * Otherwise swap the slot to {busy, tid, lap, length}: that single step makes the record exist,
+ * with its owner and length. Then move `produced`. The swap can only succeed while p is still the
+ * position: passing p leaves a word with a length and this lap in its slot, which either is kept
+ * or, as soon as the consumer has freed those bytes, replaced by words of later laps. A word of a
+ * later lap is never taken for free, so a producer that slept for whole laps starts again or fails
+ * its swap. Room is checked against `consumed`, which only grows.
  *
  * Submit clears busy with a release store: nobody else writes the slot of a live owner's record.
  *
  * Consume at position c = consumed: wait for busy to clear (acquire). If the owner is dead, discard
- * the record. Deliver; mark it discarded, so that a consumer that takes over after a crash does not deliver
- * it again; set the other slots of the record to "free for the next lap"; move `consumed` (release).
- * The record's own slot keeps its word of this lap, which counts as free in the next one. A consumer
- * that died in between is resumed at the same place with the same steps.
+ * the record. Deliver; mark it discarded, so that a consumer that takes over after a crash does not
+ * deliver it again; set the other slots of the record to "free for the next lap"; move `consumed`
+ * (release). The record's own slot keeps its word of this lap, which counts as free in the next
+ * one. A consumer that died in between is resumed at the same place with the same steps.
  *
- * Hostile peers can write all of this: positions are masked, lengths checked, loops bounded. A ring that
- * makes no sense is emptied by the consumer.
+ * Hostile peers can write all of this: positions are masked, lengths checked, loops bounded. A ring
+ * that makes no sense is emptied by the consumer.
  */
 #include "minirt/ring.h"
 #include "minirt/helpers.h"
@@ -49,23 +51,25 @@ enum { kAttempts = 1 << 12 };
 enum { kTidShift = 40, kTidMask = (1 << 22) - 1 };
 
 struct ring {
-  struct rt_ring_head *head;
-  uint64_t *slots;
-  uint8_t *bytes;
+  struct rt_ring_head* head;
+  uint64_t* slots;
+  uint8_t* bytes;
   uint64_t size;
   uint32_t length_bits; /* s - 3 */
 };
 
-RT_INLINE struct ring ring_of(const struct bpfaot_map_header *h, void *data) {
+RT_INLINE struct ring ring_of(const struct bpfaot_map_header* h, void* data) {
   uint64_t size = h->aux[RT_RING_SIZE];
-  struct ring r = {data, (uint64_t *)((uint8_t *)data + h->aux[RT_RING_SLOTS]),
-                   (uint8_t *)data + h->aux[RT_RING_DATA], size,
+  struct ring r = {data, (uint64_t*)((uint8_t*)data + h->aux[RT_RING_SLOTS]),
+                   (uint8_t*)data + h->aux[RT_RING_DATA], size,
                    (uint32_t)__builtin_ctzll(size) - 3};
   return r;
 }
 
-RT_INLINE uint64_t offset_of(struct ring r, uint64_t position) { return position & (r.size - 8); }
-RT_INLINE uint64_t *slot_of(struct ring r, uint64_t position) {
+RT_INLINE uint64_t offset_of(struct ring r, uint64_t position) {
+  return position & (r.size - 8);
+}
+RT_INLINE uint64_t* slot_of(struct ring r, uint64_t position) {
   return &r.slots[offset_of(r, position) / RT_RING_GRANULE];
 }
 RT_INLINE uint64_t lap_mask(struct ring r) {
@@ -94,12 +98,12 @@ RT_INLINE uint64_t bytes_taken(uint64_t payload) {
   return bytes < RT_RING_GRANULE ? RT_RING_GRANULE : bytes;
 }
 
-static RT_COLD void *lose(struct ring r) {
+static RT_COLD void* lose(struct ring r) {
   rt_add(&r.head->lost, 1);
   return NULL;
 }
 
-RT_SLOW void *rt_ring_reserve(const struct bpfaot_map_header *header, void *data, uint64_t size,
+RT_SLOW void* rt_ring_reserve(const struct bpfaot_map_header* header, void* data, uint64_t size,
                               uint32_t tag, uint32_t tid) {
   struct ring r = ring_of(header, data);
   if (rt_unlikely(size >= r.size))
@@ -109,7 +113,7 @@ RT_SLOW void *rt_ring_reserve(const struct bpfaot_map_header *header, void *data
   for (uint32_t i = 0; i < kAttempts; i++) {
     uint64_t position = rt_load_acquire(&r.head->produced);
     uint64_t used = position + bytes - rt_load_acquire(&r.head->consumed);
-    uint64_t *slot = slot_of(r, position);
+    uint64_t* slot = slot_of(r, position);
     uint64_t word = rt_load_acquire(slot);
     if (is_record(r, word, position)) {
       rt_cas64(&r.head->produced, position, position + length_of(r, word));
@@ -125,7 +129,7 @@ RT_SLOW void *rt_ring_reserve(const struct bpfaot_map_header *header, void *data
     if (rt_unlikely(!rt_cas64(slot, word, claim | lap_of(r, position))))
       continue;
     rt_cas64(&r.head->produced, position, position + bytes);
-    struct rt_ring_record *record = (struct rt_ring_record *)(r.bytes + offset_of(r, position));
+    struct rt_ring_record* record = (struct rt_ring_record*)(r.bytes + offset_of(r, position));
     record->size = (uint32_t)size;
     record->tag = tag;
     return record + 1;
@@ -133,11 +137,11 @@ RT_SLOW void *rt_ring_reserve(const struct bpfaot_map_header *header, void *data
   return lose(r);
 }
 
-RT_SLOW void rt_ring_finish(const struct bpfaot_map_header *header, void *data, void *record,
+RT_SLOW void rt_ring_finish(const struct bpfaot_map_header* header, void* data, void* record,
                             bool discard) {
   struct ring r = ring_of(header, data);
-  uint64_t offset = (uint64_t)((uint8_t *)record - sizeof(struct rt_ring_record) - r.bytes);
-  uint64_t *slot = slot_of(r, offset);
+  uint64_t offset = (uint64_t)((uint8_t*)record - sizeof(struct rt_ring_record) - r.bytes);
+  uint64_t* slot = slot_of(r, offset);
   uint64_t word = rt_load(slot) & ~kBusyBit;
   rt_store_release(slot, discard ? word | kDiscardBit : word);
 }
@@ -146,72 +150,72 @@ RT_SLOW void rt_ring_finish(const struct bpfaot_map_header *header, void *data, 
 
 enum { kNoWakeup = 1, kForceWakeup = 2 }; /* nobody sleeps on a ring: consumers poll */
 
-RT_HELPER void *__bpfaot_rt_ringbuf_reserve(rt_env *env, rt_desc *map, uint64_t size,
+RT_HELPER void* __bpfaot_rt_ringbuf_reserve(rt_env* env, rt_desc* map, uint64_t size,
                                             uint64_t flags) {
   if (flags)
     return NULL;
-  const struct bpfaot_map_slot *slot = &__bpfaot_rt.maps[map->slot];
-  return rt_ring_reserve((const struct bpfaot_map_header *)slot->header, (void *)slot->data, size,
+  const struct bpfaot_map_slot* slot = &__bpfaot_rt.maps[map->slot];
+  return rt_ring_reserve((const struct bpfaot_map_header*)slot->header, (void*)slot->data, size,
                          map->slot, rt_owner(env));
 }
 
 /* The ring that a record is in. Its tag is in shared memory and therefore only a hint. */
-static const struct bpfaot_map_slot *ring_with(const void *record) {
-  const struct rt_ring_record *head = (const struct rt_ring_record *)record - 1;
+static const struct bpfaot_map_slot* ring_with(const void* record) {
+  const struct rt_ring_record* head = (const struct rt_ring_record*)record - 1;
   uint32_t hint = rt_load(&head->tag);
   for (uint32_t i = 0; i <= __bpfaot_rt.map_count; i++) {
     uint32_t index = i ? i - 1 : hint;
     if (index >= __bpfaot_rt.map_count)
       continue;
-    const struct bpfaot_map_slot *slot = &__bpfaot_rt.maps[index];
-    const struct bpfaot_map_header *h = (const struct bpfaot_map_header *)slot->header;
+    const struct bpfaot_map_slot* slot = &__bpfaot_rt.maps[index];
+    const struct bpfaot_map_header* h = (const struct bpfaot_map_header*)slot->header;
     if (h && h->type == RT_MAP_RINGBUF && (uint64_t)head - slot->data < h->data_size)
       return slot;
   }
   return NULL;
 }
 
-static RT_SLOW void finish(void *record, bool discard) {
-  const struct bpfaot_map_slot *slot = ring_with(record);
+static RT_SLOW void finish(void* record, bool discard) {
+  const struct bpfaot_map_slot* slot = ring_with(record);
   if (slot)
-    rt_ring_finish((const struct bpfaot_map_header *)slot->header, (void *)slot->data, record,
+    rt_ring_finish((const struct bpfaot_map_header*)slot->header, (void*)slot->data, record,
                    discard);
 }
 
-RT_HELPER void __bpfaot_rt_ringbuf_submit(rt_env *env, void *record, uint64_t flags) {
+RT_HELPER void __bpfaot_rt_ringbuf_submit(rt_env* env, void* record, uint64_t flags) {
   (void)env;
   (void)flags;
   finish(record, false);
 }
 
-RT_HELPER void __bpfaot_rt_ringbuf_discard(rt_env *env, void *record, uint64_t flags) {
+RT_HELPER void __bpfaot_rt_ringbuf_discard(rt_env* env, void* record, uint64_t flags) {
   (void)env;
   (void)flags;
   finish(record, true);
 }
 
-static RT_SLOW int64_t output(const struct bpfaot_map_slot *slot, const void *from, uint64_t size,
+static RT_SLOW int64_t output(const struct bpfaot_map_slot* slot, const void* from, uint64_t size,
                               uint32_t tag, uint32_t tid) {
-  const struct bpfaot_map_header *h = (const struct bpfaot_map_header *)slot->header;
-  void *record = rt_ring_reserve(h, (void *)slot->data, size, tag, tid);
+  const struct bpfaot_map_header* h = (const struct bpfaot_map_header*)slot->header;
+  void* record = rt_ring_reserve(h, (void*)slot->data, size, tag, tid);
   if (!record)
     return -RT_EAGAIN;
   __builtin_memcpy(record, from, size);
-  rt_ring_finish(h, (void *)slot->data, record, false);
+  rt_ring_finish(h, (void*)slot->data, record, false);
   return 0;
 }
 
-RT_HELPER uint64_t __bpfaot_rt_ringbuf_output(rt_env *env, rt_desc *map, const void *from,
+RT_HELPER uint64_t __bpfaot_rt_ringbuf_output(rt_env* env, rt_desc* map, const void* from,
                                               uint64_t size, uint64_t flags) {
   if (flags & ~(uint64_t)(kNoWakeup | kForceWakeup))
     return (uint64_t)-RT_EINVAL;
   return (uint64_t)output(&__bpfaot_rt.maps[map->slot], from, size, map->slot, rt_owner(env));
 }
 
-RT_HELPER uint64_t __bpfaot_rt_ringbuf_query(rt_env *env, rt_desc *map, uint64_t what) {
+RT_HELPER uint64_t __bpfaot_rt_ringbuf_query(rt_env* env, rt_desc* map, uint64_t what) {
   (void)env;
-  const struct bpfaot_map_slot *slot = &__bpfaot_rt.maps[map->slot];
-  struct ring r = ring_of((const struct bpfaot_map_header *)slot->header, (void *)slot->data);
+  const struct bpfaot_map_slot* slot = &__bpfaot_rt.maps[map->slot];
+  struct ring r = ring_of((const struct bpfaot_map_header*)slot->header, (void*)slot->data);
   switch (what) {
   case 0: { /* BPF_RB_AVAIL_DATA; consumed first, or it could overtake */
     uint64_t consumed = rt_load_acquire(&r.head->consumed);
@@ -228,8 +232,8 @@ RT_HELPER uint64_t __bpfaot_rt_ringbuf_query(rt_env *env, rt_desc *map, uint64_t
 enum { kMaxSample = 65528 - 16 };
 #define kIndexMask 0xffffffffu
 
-RT_HELPER uint64_t __bpfaot_rt_perf_event_output(rt_env *env, void *ctx, rt_desc *map,
-                                                 uint64_t flags, const void *from, uint64_t size) {
+RT_HELPER uint64_t __bpfaot_rt_perf_event_output(rt_env* env, void* ctx, rt_desc* map,
+                                                 uint64_t flags, const void* from, uint64_t size) {
   (void)ctx;
   struct rt_map m = rt_map_of(map);
   if (flags & ~(uint64_t)kIndexMask)
@@ -289,7 +293,7 @@ static bool is_ring(uint32_t type) {
   return type == RT_MAP_RINGBUF || type == RT_MAP_PERF_EVENT_ARRAY;
 }
 
-int bpfaot_ring_consume(const struct bpfaot_map_view *map, bpfaot_record_fn fn, void *arg,
+int bpfaot_ring_consume(const struct bpfaot_map_view* map, bpfaot_record_fn fn, void* arg,
                         uint32_t limit) {
   if (!is_ring(map->header->type))
     return -RT_EINVAL;
@@ -302,8 +306,8 @@ int bpfaot_ring_consume(const struct bpfaot_map_view *map, bpfaot_record_fn fn, 
     if (!word)
       break;
     uint64_t bytes = length_of(r, word);
-    const struct rt_ring_record *record =
-        (const struct rt_ring_record *)(r.bytes + offset_of(r, position));
+    const struct rt_ring_record* record =
+        (const struct rt_ring_record*)(r.bytes + offset_of(r, position));
     uint32_t size = rt_load(&record->size);
     if (!(word & kDiscardBit) && size <= bytes - sizeof *record) {
       bool perf = map->header->type == RT_MAP_PERF_EVENT_ARRAY;
@@ -315,8 +319,8 @@ int bpfaot_ring_consume(const struct bpfaot_map_view *map, bpfaot_record_fn fn, 
   return (int)delivered;
 }
 
-uint64_t bpfaot_ring_lost(const struct bpfaot_map_view *map) {
-  return is_ring(map->header->type) ? rt_load(&((struct rt_ring_head *)map->data)->lost) : 0;
+uint64_t bpfaot_ring_lost(const struct bpfaot_map_view* map) {
+  return is_ring(map->header->type) ? rt_load(&((struct rt_ring_head*)map->data)->lost) : 0;
 }
 
 /* A killed process whose parent has not waited for it still has its id; for the consumer, which

@@ -36,24 +36,38 @@
 #define rt_barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* True when *p was `expected` and is `desired` now; full order on success. */
-RT_INLINE bool rt_cas64(uint64_t *p, uint64_t expected, uint64_t desired) {
+RT_INLINE bool rt_cas64(uint64_t* p, uint64_t expected, uint64_t desired) {
   return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_ACQUIRE);
 }
-RT_INLINE bool rt_cas32(uint32_t *p, uint32_t expected, uint32_t desired) {
+RT_INLINE bool rt_cas32(uint32_t* p, uint32_t expected, uint32_t desired) {
   return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_ACQUIRE);
 }
 
 /* errno values are the same numbers on all machines Linux's generic table serves. */
 enum {
-  RT_EPERM = 1, RT_ENOENT = 2, RT_ESRCH = 3, RT_E2BIG = 7, RT_EAGAIN = 11, RT_EFAULT = 14,
-  RT_EBUSY = 16, RT_EEXIST = 17, RT_EINVAL = 22, RT_ENOSPC = 28, RT_ENOSYS = 38, RT_EOPNOTSUPP = 95,
+  RT_EPERM = 1,
+  RT_ENOENT = 2,
+  RT_ESRCH = 3,
+  RT_E2BIG = 7,
+  RT_EAGAIN = 11,
+  RT_EFAULT = 14,
+  RT_EBUSY = 16,
+  RT_EEXIST = 17,
+  RT_EINVAL = 22,
+  RT_ENOSPC = 28,
+  RT_ENOSYS = 38,
+  RT_EOPNOTSUPP = 95,
 };
 
 enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */
-  RT_MAP_HASH = 1, RT_MAP_ARRAY = 2, RT_MAP_PERF_EVENT_ARRAY = 4, RT_MAP_PERCPU_ARRAY = 6,
-  RT_MAP_CGROUP_ARRAY = 8, RT_MAP_RINGBUF = 27,
+       RT_MAP_HASH = 1,
+       RT_MAP_ARRAY = 2,
+       RT_MAP_PERF_EVENT_ARRAY = 4,
+       RT_MAP_PERCPU_ARRAY = 6,
+       RT_MAP_CGROUP_ARRAY = 8,
+       RT_MAP_RINGBUF = 27,
 };
 
 enum { RT_BPF_ANY = 0, RT_BPF_NOEXIST = 1, RT_BPF_EXIST = 2, RT_BPF_F_LOCK = 4 };
@@ -65,19 +79,21 @@ extern struct bpfaot_rt __bpfaot_rt __attribute__((visibility("hidden")));
 /* A map as code sees it: constants of the descriptor where the object gave them, the sealed header
  * otherwise. After inlining only the fields that are used cost anything. */
 struct rt_map {
-  const struct bpfaot_map_header *header;
-  uint8_t *data;
+  const struct bpfaot_map_header* header;
+  uint8_t* data;
   uint32_t type, key_size, value_size, max_entries, elem_size;
 };
 
-RT_INLINE uint32_t rt_round_up8(uint32_t n) { return (n + 7u) & ~7u; }
+RT_INLINE uint32_t rt_round_up8(uint32_t n) {
+  return (n + 7u) & ~7u;
+}
 
-RT_INLINE struct rt_map rt_map_of(const struct bpfaot_map_desc *desc) {
-  const struct bpfaot_map_slot *slot = &__bpfaot_rt.maps[desc->slot];
-  const struct bpfaot_map_header *h = (const struct bpfaot_map_header *)slot->header;
+RT_INLINE struct rt_map rt_map_of(const struct bpfaot_map_desc* desc) {
+  const struct bpfaot_map_slot* slot = &__bpfaot_rt.maps[desc->slot];
+  const struct bpfaot_map_header* h = (const struct bpfaot_map_header*)slot->header;
   struct rt_map m;
   m.header = h;
-  m.data = (uint8_t *)slot->data;
+  m.data = (uint8_t*)slot->data;
   m.type = desc->type ? desc->type : h->type;
   m.key_size = desc->key_size ? desc->key_size : h->key_size;
   m.value_size = desc->value_size ? desc->value_size : h->value_size;
@@ -86,13 +102,13 @@ RT_INLINE struct rt_map rt_map_of(const struct bpfaot_map_desc *desc) {
   return m;
 }
 
-RT_INLINE struct rt_map rt_map_of_header(const struct bpfaot_map_header *h, void *data) {
-  struct rt_map m = {h, (uint8_t *)data, h->type, h->key_size, h->value_size, h->max_entries,
-                     h->elem_size};
+RT_INLINE struct rt_map rt_map_of_header(const struct bpfaot_map_header* h, void* data) {
+  struct rt_map m = {
+      h, (uint8_t*)data, h->type, h->key_size, h->value_size, h->max_entries, h->elem_size};
   return m;
 }
 
-RT_INLINE uint32_t rt_load_u32(const void *p) {
+RT_INLINE uint32_t rt_load_u32(const void* p) {
   uint32_t value;
   __builtin_memcpy(&value, p, 4);
   return value;
@@ -100,15 +116,15 @@ RT_INLINE uint32_t rt_load_u32(const void *p) {
 
 /* Copies a value into shared memory in words that nobody sees half written: 8 bytes at a time, `to`
  * is 8-aligned. The tail goes by bytes. */
-RT_INLINE void rt_copy_value(uint8_t *to, const uint8_t *from, uint32_t size) {
+RT_INLINE void rt_copy_value(uint8_t* to, const uint8_t* from, uint32_t size) {
   uint32_t i = 0;
   for (; i + 8 <= size; i += 8) {
     uint64_t word;
     __builtin_memcpy(&word, from + i, 8);
-    rt_store((uint64_t *)(to + i), word);
+    rt_store((uint64_t*)(to + i), word);
   }
   if (i + 4 <= size) {
-    rt_store((uint32_t *)(to + i), rt_load_u32(from + i));
+    rt_store((uint32_t*)(to + i), rt_load_u32(from + i));
     i += 4;
   }
   for (; i < size; i++)
@@ -118,27 +134,29 @@ RT_INLINE void rt_copy_value(uint8_t *to, const uint8_t *from, uint32_t size) {
 /* ---- who we are ---- */
 
 RT_INLINE uint64_t rt_fork_word(void) {
-  const uint64_t *page = (const uint64_t *)__bpfaot_rt.fork_page;
+  const uint64_t* page = (const uint64_t*)__bpfaot_rt.fork_page;
   return page ? rt_load(page) : 0;
 }
 
-RT_INLINE uint32_t rt_gettid(void) { return (uint32_t)rt_syscall6(RT_NR_gettid, 0, 0, 0, 0, 0, 0); }
+RT_INLINE uint32_t rt_gettid(void) {
+  return (uint32_t)rt_syscall6(RT_NR_gettid, 0, 0, 0, 0, 0, 0);
+}
 
 /* True when no thread has this id any more, as far as the session can know. tkill with signal 0
  * sends nothing; a zombie still counts as living, which only delays recovery. */
 RT_INLINE bool rt_thread_is_dead(uint32_t tid) {
-  const struct bpfaot_session *session = (const struct bpfaot_session *)__bpfaot_rt.session;
+  const struct bpfaot_session* session = (const struct bpfaot_session*)__bpfaot_rt.session;
   if (session && (rt_load(&session->flags) & BPFAOT_SESSION_MIXED_PIDS))
     return false;
   return tid == 0 || rt_syscall6(RT_NR_tkill, (long)tid, 0, 0, 0, 0, 0) == -RT_ESRCH;
 }
 
 /* The current thread, its ids valid; null when the process has no table or it is full. */
-struct bpfaot_thread *rt_current_thread(void);
+struct bpfaot_thread* rt_current_thread(void);
 
 /* Id of the current thread, for ownership marks. */
-RT_INLINE uint32_t rt_owner(const struct bpfaot_env *env) {
-  const struct bpfaot_thread *thread = env->thread ? env->thread : rt_current_thread();
+RT_INLINE uint32_t rt_owner(const struct bpfaot_env* env) {
+  const struct bpfaot_thread* thread = env->thread ? env->thread : rt_current_thread();
   return thread ? thread->tid : rt_gettid();
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Helpers about the moment and the task: time, CPU, ids, name, random numbers, attach point, cgroup.
+ * Helpers about the moment and the task: time, CPU, ids, name, random numbers, attach point,
+ * cgroup.
  */
 #include "minirt/helpers.h"
 #include "minirt/rt.h"
@@ -10,9 +11,9 @@ enum { RT_CLOCK_MONOTONIC = 1, RT_CLOCK_BOOTTIME = 7, RT_PR_GET_NAME = 16, RT_CO
 struct rt_timespec {
   int64_t seconds, nanoseconds;
 };
-typedef int (*rt_clock_gettime)(int, struct rt_timespec *);
+typedef int (*rt_clock_gettime)(int, struct rt_timespec*);
 
-static RT_COLD void clock_by_system_call(uint32_t clock, struct rt_timespec *now) {
+static RT_COLD void clock_by_system_call(uint32_t clock, struct rt_timespec* now) {
   if (rt_syscall6(RT_NR_clock_gettime, clock, (long)now, 0, 0, 0, 0))
     now->seconds = now->nanoseconds = 0;
 }
@@ -27,14 +28,16 @@ RT_INLINE uint64_t read_clock(uint32_t clock) {
   return (uint64_t)now.seconds * 1000000000u + (uint64_t)now.nanoseconds;
 }
 
-uint64_t rt_clock(uint32_t clock) { return read_clock(clock); }
+uint64_t rt_clock(uint32_t clock) {
+  return read_clock(clock);
+}
 
-RT_HELPER uint64_t __bpfaot_rt_ktime_get_ns(rt_env *env) {
+RT_HELPER uint64_t __bpfaot_rt_ktime_get_ns(rt_env* env) {
   (void)env;
   return read_clock(RT_CLOCK_MONOTONIC);
 }
 
-RT_HELPER uint64_t __bpfaot_rt_ktime_get_boot_ns(rt_env *env) {
+RT_HELPER uint64_t __bpfaot_rt_ktime_get_boot_ns(rt_env* env) {
   (void)env;
   return read_clock(RT_CLOCK_BOOTTIME);
 }
@@ -54,7 +57,7 @@ RT_INLINE uint32_t cpu_number(void) {
     uint64_t thread = rt_thread_pointer(__bpfaot_rt.thread_method);
     if (rt_likely(thread)) {
       /* struct rseq: cpu_id_start, cpu_id */
-      int32_t cpu = rt_load((const int32_t *)(thread + (uint64_t)(int64_t)__bpfaot_rt.rseq_off + 4));
+      int32_t cpu = rt_load((const int32_t*)(thread + (uint64_t)(int64_t)__bpfaot_rt.rseq_off + 4));
       if (rt_likely(cpu >= 0))
         return (uint32_t)cpu;
     }
@@ -62,9 +65,11 @@ RT_INLINE uint32_t cpu_number(void) {
   return cpu_by_system_call();
 }
 
-uint32_t rt_cpu_number(void) { return cpu_number(); }
+uint32_t rt_cpu_number(void) {
+  return cpu_number();
+}
 
-RT_HELPER uint64_t __bpfaot_rt_get_smp_processor_id(rt_env *env) {
+RT_HELPER uint64_t __bpfaot_rt_get_smp_processor_id(rt_env* env) {
   (void)env;
   return cpu_number();
 }
@@ -74,8 +79,8 @@ static RT_COLD uint64_t ids_by_system_call(void) {
 }
 
 /* enter has found and checked the thread already when the program is guarded. */
-RT_HELPER uint64_t __bpfaot_rt_get_current_pid_tgid(rt_env *env) {
-  struct bpfaot_thread *thread = env->thread ? env->thread : rt_current_thread();
+RT_HELPER uint64_t __bpfaot_rt_get_current_pid_tgid(rt_env* env) {
+  struct bpfaot_thread* thread = env->thread ? env->thread : rt_current_thread();
   if (rt_unlikely(!thread))
     return ids_by_system_call();
   return (uint64_t)thread->tgid << 32 | thread->tid;
@@ -87,13 +92,13 @@ static RT_SLOW uint64_t uid_gid(void) {
   return (uint64_t)gid << 32 | uid;
 }
 
-RT_HELPER uint64_t __bpfaot_rt_get_current_uid_gid(rt_env *env) {
+RT_HELPER uint64_t __bpfaot_rt_get_current_uid_gid(rt_env* env) {
   (void)env;
   return uid_gid();
 }
 
 /* As the kernel's strscpy_pad: at most size - 1 bytes of the name, zeros up to `size`. */
-static RT_SLOW void current_comm(uint8_t *out, uint64_t size) {
+static RT_SLOW void current_comm(uint8_t* out, uint64_t size) {
   char name[RT_COMM_SIZE] = {0};
   if (rt_syscall6(RT_NR_prctl, RT_PR_GET_NAME, (long)name, 0, 0, 0, 0))
     name[0] = 0;
@@ -106,7 +111,7 @@ static RT_SLOW void current_comm(uint8_t *out, uint64_t size) {
   }
 }
 
-RT_HELPER uint64_t __bpfaot_rt_get_current_comm(rt_env *env, void *to, uint64_t size) {
+RT_HELPER uint64_t __bpfaot_rt_get_current_comm(rt_env* env, void* to, uint64_t size) {
   (void)env;
   current_comm(to, size);
   return 0;
@@ -114,8 +119,8 @@ RT_HELPER uint64_t __bpfaot_rt_get_current_comm(rt_env *env, void *to, uint64_t 
 
 /* splitmix64 over a counter: no state is held between load and store, so a signal or another
  * thread in between gets another number, never the same one. */
-RT_HELPER uint64_t __bpfaot_rt_get_prandom_u32(rt_env *env) {
-  struct bpfaot_process *process = (struct bpfaot_process *)__bpfaot_rt.process;
+RT_HELPER uint64_t __bpfaot_rt_get_prandom_u32(rt_env* env) {
+  struct bpfaot_process* process = (struct bpfaot_process*)__bpfaot_rt.process;
   uint64_t fallback = (uint64_t)env;
   uint64_t x = rt_add(process ? &process->random : &fallback, 0x9e3779b97f4a7c15u);
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -124,24 +129,26 @@ RT_HELPER uint64_t __bpfaot_rt_get_prandom_u32(rt_env *env) {
 }
 
 /* Address of the probed function; 0 when there is none, as for a probe inside a function. */
-RT_HELPER uint64_t __bpfaot_rt_get_func_ip(rt_env *env, void *ctx) {
+RT_HELPER uint64_t __bpfaot_rt_get_func_ip(rt_env* env, void* ctx) {
   (void)ctx;
   return env->site ? env->site->func_ip : 0;
 }
 
-RT_HELPER uint64_t __bpfaot_rt_get_attach_cookie(rt_env *env, void *ctx) {
+RT_HELPER uint64_t __bpfaot_rt_get_attach_cookie(rt_env* env, void* ctx) {
   (void)ctx;
   return env->site ? env->site->cookie : 0;
 }
 
 /* There is one implicit cgroup, which every observed task belongs to; a slot of the array is set
- * (non-zero) or not. Answers of the kernel: -E2BIG past the end, -EAGAIN for a slot without cgroup. */
-RT_HELPER uint64_t __bpfaot_rt_current_task_under_cgroup(rt_env *env, rt_desc *map, uint64_t index) {
+ * (non-zero) or not. Answers of the kernel: -E2BIG past the end, -EAGAIN for a slot without cgroup.
+ */
+RT_HELPER uint64_t __bpfaot_rt_current_task_under_cgroup(rt_env* env, rt_desc* map,
+                                                         uint64_t index) {
   (void)env;
   struct rt_map m = rt_map_of(map);
   if ((uint32_t)index >= m.max_entries)
     return (uint64_t)-RT_E2BIG;
-  return rt_load((const uint32_t *)(m.data + (uint64_t)(uint32_t)index * m.elem_size))
+  return rt_load((const uint32_t*)(m.data + (uint64_t)(uint32_t)index * m.elem_size))
              ? 1
              : (uint64_t)-RT_EAGAIN;
 }

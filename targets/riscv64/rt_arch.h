@@ -49,9 +49,14 @@ static inline uint64_t rt_thread_pointer(uint32_t method) {
 }
 
 #define RT_HAS_CPU_REGISTER 0
-static inline uint32_t rt_cpu_register(void) { return 0; }
+static inline uint32_t rt_cpu_register(void) {
+  return 0;
+}
 
-/* Where libc's control block lies: from the thread pointer upwards (TLS variant II), or below it. */
+/* Where libc's control block lies: from the thread pointer upwards (TLS variant II), or below it.
+ */
 #define RT_TCB_ABOVE 0
 
-static inline void rt_pause(void) { __asm__ volatile("nop"); } /* Zihintpause is optional */
+static inline void rt_pause(void) {
+  __asm__ volatile("nop");
+} /* Zihintpause is optional */

@@ -65,7 +65,10 @@ static inline uint32_t rt_cpu_register(void) {
 }
 #define RT_HAS_CPU_REGISTER 1
 
-/* Where libc's control block lies: from the thread pointer upwards (TLS variant II), or below it. */
+/* Where libc's control block lies: from the thread pointer upwards (TLS variant II), or below it.
+ */
 #define RT_TCB_ABOVE 1
 
-static inline void rt_pause(void) { __builtin_ia32_pause(); }
+static inline void rt_pause(void) {
+  __builtin_ia32_pause();
+}

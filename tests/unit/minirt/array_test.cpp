@@ -91,7 +91,9 @@ TEST(PerCpuArray, each_slot_has_its_own_values_on_its_own_cache_line) {
     ASSERT_EQ(bpfaot_map_update(&map.view, &key, &cpu, 0, static_cast<uint32_t>(cpu)), 0);
   for (uint32_t cpu = 0; cpu < 4; cpu++)
     EXPECT_EQ(read_u64(bpfaot_map_lookup(&map.view, &key, cpu)), cpu);
-  auto at = [&](uint32_t cpu) { return reinterpret_cast<uint64_t>(bpfaot_map_lookup(&map.view, &key, cpu)); };
+  auto at = [&](uint32_t cpu) {
+    return reinterpret_cast<uint64_t>(bpfaot_map_lookup(&map.view, &key, cpu));
+  };
   EXPECT_EQ((at(1) - at(0)) % 64, 0u);
   EXPECT_EQ(bpfaot_map_lookup(&map.view, &key, 4), nullptr);
 }

@@ -41,17 +41,20 @@ TEST_P(Bitcode, defines_every_helper_and_needs_only_the_runtime_block) {
 #define BPFAOT_HELPER(id, name, ...) "__bpfaot_rt_" #name,
 #include "bpf/helpers.def"
 #undef BPFAOT_HELPER
-           "__bpfaot_rt_enter", "__bpfaot_rt_leave", "memcpy", "memmove", "memset", "memcmp", "bcmp"})
+           "__bpfaot_rt_enter", "__bpfaot_rt_leave", "memcpy", "memmove", "memset", "memcmp",
+           "bcmp"})
     EXPECT_TRUE(defined.count(helper)) << helper;
 }
 
 TEST_P(Bitcode, has_no_vectors_no_floating_point_and_no_paths) {
   std::string text = output_of("llvm-dis-19 -o - < " + path());
   ASSERT_GT(text.size(), 10000u);
-  for (const char* bad : {" x i64>", " x i32>", " x i8>", " float ", " double ", "/home/", "/root/", "@errno"})
+  for (const char* bad :
+       {" x i64>", " x i32>", " x i8>", " float ", " double ", "/home/", "/root/", "@errno"})
     EXPECT_EQ(text.find(bad), std::string::npos) << bad;
   EXPECT_EQ(text.find(MINIRT_SOURCE), std::string::npos) << "the build's directory is in it";
 }
 
 INSTANTIATE_TEST_SUITE_P(Machines, Bitcode,
-                         ::testing::Values("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "riscv64-unknown-linux-gnu"));
+                         ::testing::Values("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu",
+                                           "riscv64-unknown-linux-gnu"));

@@ -193,7 +193,8 @@ TEST(Entry, per_cpu_counters_are_exact_under_preemption) {
         if (!__bpfaot_rt_enter(&env, kCpu))
           continue;
         uint32_t key = 0;
-        auto* value = static_cast<volatile uint64_t*>(__bpfaot_rt_map_lookup_elem(&env, &desc, &key));
+        auto* value =
+            static_cast<volatile uint64_t*>(__bpfaot_rt_map_lookup_elem(&env, &desc, &key));
         *value = *value + 1;
         __bpfaot_rt_leave(&env, kCpu);
       }

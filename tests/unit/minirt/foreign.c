@@ -31,15 +31,15 @@ static uint64_t failures;
 
 __attribute__((visibility("hidden"), aligned(64))) unsigned char
     __bpfaot_rt[sizeof(struct bpfaot_rt) + kSlots * sizeof(struct bpfaot_map_slot)];
-static struct bpfaot_rt *rt = (struct bpfaot_rt *)__bpfaot_rt;
+static struct bpfaot_rt* rt = (struct bpfaot_rt*)__bpfaot_rt;
 
-static void *zeroed(size_t size, int sharing) {
+static void* zeroed(size_t size, int sharing) {
   return mmap(NULL, size, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
 static struct bpfaot_map_view make_map(uint32_t slot, uint32_t type, uint32_t key, uint32_t value,
                                        uint32_t entries) {
-  struct bpfaot_map_header *h = zeroed(sizeof *h, MAP_SHARED);
+  struct bpfaot_map_header* h = zeroed(sizeof *h, MAP_SHARED);
   h->type = type;
   h->key_size = key;
   h->value_size = value;
@@ -61,16 +61,16 @@ static struct bpfaot_map_desc desc_of(uint32_t slot) {
 static void make_process(void) {
   rt->map_count = kSlots;
   rt->printk_map = BPFAOT_NONE;
-  struct bpfaot_thread_table *table = zeroed(4096, MAP_PRIVATE);
+  struct bpfaot_thread_table* table = zeroed(4096, MAP_PRIVATE);
   table->capacity_log2 = 8;
   table->stride = sizeof(struct bpfaot_thread);
   table->base = (uint64_t)(uintptr_t)zeroed(sizeof(struct bpfaot_thread) << 8, MAP_PRIVATE);
   rt->threads = (uint64_t)(uintptr_t)table;
   rt->process = (uint64_t)(uintptr_t)zeroed(4096, MAP_PRIVATE);
-  void *fork_page = zeroed(4096, MAP_PRIVATE);
+  void* fork_page = zeroed(4096, MAP_PRIVATE);
   CHECK(madvise(fork_page, 4096, MADV_WIPEONFORK) == 0);
   rt->fork_page = (uint64_t)(uintptr_t)fork_page;
-  struct bpfaot_session *session = zeroed(4096, MAP_SHARED);
+  struct bpfaot_session* session = zeroed(4096, MAP_SHARED);
   rt->cpu_count = kCpus;
   rt->session = (uint64_t)(uintptr_t)session;
 }
@@ -103,7 +103,8 @@ static void check_reads(void) {
   memcpy(page + 4090, "hello", 6);
   CHECK(__bpfaot_rt_probe_read_user_str(&env, out, 16, (uint64_t)(uintptr_t)page + 4090) == 6);
   CHECK(strcmp(out, "hello") == 0);
-  CHECK((int64_t)__bpfaot_rt_probe_read_user(&env, out, 16, (uint64_t)(uintptr_t)page + 4090) == -EFAULT);
+  CHECK((int64_t)__bpfaot_rt_probe_read_user(&env, out, 16, (uint64_t)(uintptr_t)page + 4090) ==
+        -EFAULT);
   CHECK(out[0] == 0);
   CHECK((int64_t)__bpfaot_rt_probe_read(&env, out, 8, 0) == -EFAULT);
 }
@@ -120,7 +121,7 @@ static void check_hash(void) {
   for (uint64_t key = 0; key < 100; key += 2)
     CHECK(__bpfaot_rt_map_delete_elem(&env, &desc, &key) == 0);
   for (uint64_t key = 0; key < 100; key++) {
-    uint64_t *value = __bpfaot_rt_map_lookup_elem(&env, &desc, &key);
+    uint64_t* value = __bpfaot_rt_map_lookup_elem(&env, &desc, &key);
     CHECK((value != NULL) == (key % 2 == 1));
     CHECK(!value || value[1] == ~key);
   }
@@ -130,27 +131,27 @@ static void check_hash(void) {
   CHECK(count == 50);
 }
 
-static int count_record(void *arg, const void *record, uint32_t size, uint32_t cpu) {
+static int count_record(void* arg, const void* record, uint32_t size, uint32_t cpu) {
   (void)cpu;
   CHECK(size == 8 && memcmp(record, "a record", 8) == 0);
-  ++*(uint64_t *)arg;
+  ++*(uint64_t*)arg;
   return 0;
 }
 
 static struct bpfaot_map_view counters, ring;
 
-static void *worker(void *arg) {
+static void* worker(void* arg) {
   (void)arg;
   struct bpfaot_map_desc desc = desc_of(1), ring_desc = desc_of(2);
   for (int i = 0; i < kRuns; i++) {
     struct bpfaot_env env = {0};
     if (!__bpfaot_rt_enter(&env, BPFAOT_PROG_NEEDS_CPU | BPFAOT_PROG_NEEDS_GUARD))
-      return (void *)1;
+      return (void*)1;
     uint32_t key = 0;
-    volatile uint64_t *value = __bpfaot_rt_map_lookup_elem(&env, &desc, &key);
+    volatile uint64_t* value = __bpfaot_rt_map_lookup_elem(&env, &desc, &key);
     *value = *value + 1;
     if (i % 16 == 0) {
-      void *record = __bpfaot_rt_ringbuf_reserve(&env, &ring_desc, 8, 0);
+      void* record = __bpfaot_rt_ringbuf_reserve(&env, &ring_desc, 8, 0);
       if (record) {
         memcpy(record, "a record", 8);
         __bpfaot_rt_ringbuf_submit(&env, record, 0);
@@ -159,7 +160,7 @@ static void *worker(void *arg) {
     __bpfaot_rt_leave(&env, BPFAOT_PROG_NEEDS_CPU | BPFAOT_PROG_NEEDS_GUARD);
   }
   struct bpfaot_env env = {0};
-  return (void *)(uintptr_t)(__bpfaot_rt_get_current_pid_tgid(&env) != real_ids());
+  return (void*)(uintptr_t)(__bpfaot_rt_get_current_pid_tgid(&env) != real_ids());
 }
 
 static void check_threads(void) {
@@ -169,14 +170,14 @@ static void check_threads(void) {
   for (int i = 0; i < kThreads; i++)
     pthread_create(&threads[i], NULL, worker, NULL);
   for (int i = 0; i < kThreads; i++) {
-    void *bad;
+    void* bad;
     pthread_join(threads[i], &bad);
     CHECK(!bad);
   }
   uint64_t sum = 0, records = 0;
   uint32_t key = 0;
   for (uint32_t cpu = 0; cpu < kCpus; cpu++)
-    sum += *(uint64_t *)bpfaot_map_lookup(&counters, &key, cpu);
+    sum += *(uint64_t*)bpfaot_map_lookup(&counters, &key, cpu);
   CHECK(sum == (uint64_t)kThreads * kRuns);
   bpfaot_ring_consume(&ring, count_record, &records, 0);
   CHECK(records + bpfaot_ring_lost(&ring) == (uint64_t)kThreads * kRuns / 16);
@@ -186,7 +187,7 @@ static void check_death(void) {
   pid_t child = fork();
   if (child == 0) {
     /* qemu-user accepts MADV_WIPEONFORK and ignores it */
-    *(uint64_t *)(uintptr_t)rt->fork_page = 0;
+    *(uint64_t*)(uintptr_t)rt->fork_page = 0;
     struct bpfaot_env env = {0};
     struct bpfaot_map_desc desc = desc_of(2);
     __bpfaot_rt_ringbuf_reserve(&env, &desc, 8, 0);

@@ -26,12 +26,15 @@ int64_t get(const TestMap& map, uint64_t key) {
   std::memcpy(&value, p, 8);
   return value;
 }
-int drop(const TestMap& map, uint64_t key) { return bpfaot_map_delete(&map.view, &key); }
+int drop(const TestMap& map, uint64_t key) {
+  return bpfaot_map_delete(&map.view, &key);
+}
 
 std::set<uint64_t> keys_of(const TestMap& map) {
   std::set<uint64_t> keys;
   uint64_t key = 0;
-  for (int r = bpfaot_map_next_key(&map.view, nullptr, &key); r == 0; r = bpfaot_map_next_key(&map.view, &key, &key))
+  for (int r = bpfaot_map_next_key(&map.view, nullptr, &key); r == 0;
+       r = bpfaot_map_next_key(&map.view, &key, &key))
     EXPECT_TRUE(keys.insert(key).second) << "twice: " << key;
   return keys;
 }
@@ -153,10 +156,10 @@ TEST_P(HashKeySize, agrees_with_a_model_over_random_operations) {
     case 1: {
       uint64_t flags = random() % 3;
       bool exists = model.count(key);
-      int expected = flags == kNoExist && exists          ? -EEXIST
-                     : flags == kExist && !exists         ? -ENOENT
-                     : !exists && model.size() >= 100     ? -E2BIG
-                                                          : 0;
+      int expected = flags == kNoExist && exists      ? -EEXIST
+                     : flags == kExist && !exists     ? -ENOENT
+                     : !exists && model.size() >= 100 ? -E2BIG
+                                                      : 0;
       ASSERT_EQ(bpfaot_map_update(&map.view, k, value.data(), flags, 0), expected) << i;
       if (!expected)
         model[key] = value;
@@ -181,7 +184,8 @@ TEST_P(HashKeySize, agrees_with_a_model_over_random_operations) {
   for (auto& [k, v] : model)
     EXPECT_TRUE(seen.count(k));
 }
-INSTANTIATE_TEST_SUITE_P(Sizes, HashKeySize, ::testing::Values(1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 20, 31, 128, 512));
+INSTANTIATE_TEST_SUITE_P(Sizes, HashKeySize,
+                         ::testing::Values(1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 20, 31, 128, 512));
 
 TEST(Hash, helpers_reach_the_map_through_the_runtime_block) {
   reset_runtime();
@@ -191,7 +195,8 @@ TEST(Hash, helpers_reach_the_map_through_the_runtime_block) {
   uint32_t key = 7;
   char value[16] = "fifteen letters";
   EXPECT_EQ(__bpfaot_rt_map_lookup_elem(&env, &desc, &key), nullptr);
-  EXPECT_EQ(static_cast<int64_t>(__bpfaot_rt_map_update_elem(&env, &desc, &key, value, kExist)), -ENOENT);
+  EXPECT_EQ(static_cast<int64_t>(__bpfaot_rt_map_update_elem(&env, &desc, &key, value, kExist)),
+            -ENOENT);
   EXPECT_EQ(__bpfaot_rt_map_update_elem(&env, &desc, &key, value, kAny), 0u);
   void* found = __bpfaot_rt_map_lookup_elem(&env, &desc, &key);
   ASSERT_NE(found, nullptr);

@@ -34,7 +34,9 @@ public:
   KernelMap(const KernelMap&) = delete;
   KernelMap& operator=(const KernelMap&) = delete;
   int fd() const { return fd_; }
-  int update(const void* key, const void* value, uint64_t flags) { return elem(BPF_MAP_UPDATE_ELEM, key, value, flags); }
+  int update(const void* key, const void* value, uint64_t flags) {
+    return elem(BPF_MAP_UPDATE_ELEM, key, value, flags);
+  }
   int lookup(const void* key, void* value) { return elem(BPF_MAP_LOOKUP_ELEM, key, value, 0); }
   int remove(const void* key) { return elem(BPF_MAP_DELETE_ELEM, key, nullptr, 0); }
   int next_key(const void* key, void* next) { return elem(BPF_MAP_GET_NEXT_KEY, key, next, 0); }
@@ -59,7 +61,8 @@ struct Spec {
   uint32_t type, key, value, entries, flags;
 };
 void PrintTo(const Spec& s, std::ostream* out) {
-  *out << "type " << s.type << " key " << s.key << " value " << s.value << " entries " << s.entries << " flags " << s.flags;
+  *out << "type " << s.type << " key " << s.key << " value " << s.value << " entries " << s.entries
+       << " flags " << s.flags;
 }
 
 class Kernel : public ::testing::TestWithParam<Spec> {};
@@ -109,7 +112,10 @@ TEST_P(Kernel, gives_the_same_results_and_contents) {
       ASSERT_EQ(ours, theirs) << "update " << id << " flags " << flags << " step " << i;
       break;
     }
-    case 2: ASSERT_EQ(bpfaot_map_delete(&map.view, key.data()), kernel.remove(key.data())) << "delete " << id; break;
+    case 2:
+      ASSERT_EQ(bpfaot_map_delete(&map.view, key.data()), kernel.remove(key.data()))
+          << "delete " << id;
+      break;
     default: {
       int theirs = kernel.lookup(key.data(), expected.data());
       std::string ours = our_value(map, key.data(), slots);
@@ -123,32 +129,37 @@ TEST_P(Kernel, gives_the_same_results_and_contents) {
   }
   std::set<std::string> theirs, ours;
   std::string key(spec.key, '\0'), unknown(spec.key, '\xfe');
-  for (int r = kernel.next_key(nullptr, key.data()); r == 0; r = kernel.next_key(key.data(), key.data()))
+  for (int r = kernel.next_key(nullptr, key.data()); r == 0;
+       r = kernel.next_key(key.data(), key.data()))
     theirs.insert(key);
   for (int r = bpfaot_map_next_key(&map.view, nullptr, key.data()); r == 0;
        r = bpfaot_map_next_key(&map.view, key.data(), key.data()))
     ours.insert(key);
   EXPECT_EQ(ours, theirs);
-  EXPECT_EQ(bpfaot_map_next_key(&map.view, unknown.data(), key.data()), kernel.next_key(unknown.data(), key.data()));
+  EXPECT_EQ(bpfaot_map_next_key(&map.view, unknown.data(), key.data()),
+            kernel.next_key(unknown.data(), key.data()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Maps, Kernel,
-                         ::testing::Values(Spec{BPF_MAP_TYPE_HASH, 4, 8, 50, 0}, Spec{BPF_MAP_TYPE_HASH, 8, 8, 200, 0},
-                                           Spec{BPF_MAP_TYPE_HASH, 16, 20, 33, 0}, Spec{BPF_MAP_TYPE_HASH, 5, 3, 64, 0},
-                                           Spec{BPF_MAP_TYPE_HASH, 8, 8, 50, BPF_F_NO_PREALLOC},
-                                           Spec{BPF_MAP_TYPE_HASH, 8, 100, 50, BPF_F_ZERO_SEED},
-                                           Spec{BPF_MAP_TYPE_ARRAY, 4, 8, 20, 0}, Spec{BPF_MAP_TYPE_ARRAY, 4, 13, 7, 0},
-                                           Spec{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 10, 0},
-                                           Spec{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 20, 3, 0}));
+INSTANTIATE_TEST_SUITE_P(
+    Maps, Kernel,
+    ::testing::Values(Spec{BPF_MAP_TYPE_HASH, 4, 8, 50, 0}, Spec{BPF_MAP_TYPE_HASH, 8, 8, 200, 0},
+                      Spec{BPF_MAP_TYPE_HASH, 16, 20, 33, 0}, Spec{BPF_MAP_TYPE_HASH, 5, 3, 64, 0},
+                      Spec{BPF_MAP_TYPE_HASH, 8, 8, 50, BPF_F_NO_PREALLOC},
+                      Spec{BPF_MAP_TYPE_HASH, 8, 100, 50, BPF_F_ZERO_SEED},
+                      Spec{BPF_MAP_TYPE_ARRAY, 4, 8, 20, 0}, Spec{BPF_MAP_TYPE_ARRAY, 4, 13, 7, 0},
+                      Spec{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 10, 0},
+                      Spec{BPF_MAP_TYPE_PERCPU_ARRAY, 4, 20, 3, 0}));
 
 TEST(KernelCreate, accepts_and_refuses_the_same_maps) {
   KernelMap probe(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
   if (probe.fd() < 0)
     GTEST_SKIP() << "bpf(2) is not permitted here";
-  // Hash keys of more than 512 bytes (which fit no program's stack) we refuse, newer kernels do not.
+  // Hash keys of more than 512 bytes (which fit no program's stack) we refuse, newer kernels do
+  // not.
   const uint32_t sizes[] = {0, 1, 4, 8, 512}, entries[] = {0, 1, 4096, 5000};
-  for (uint32_t type : {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF,
-                        BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_CGROUP_ARRAY})
+  for (uint32_t type :
+       {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_RINGBUF,
+        BPF_MAP_TYPE_PERF_EVENT_ARRAY, BPF_MAP_TYPE_CGROUP_ARRAY})
     for (uint32_t key : sizes)
       for (uint32_t value : sizes)
         for (uint32_t count : entries)
@@ -158,7 +169,7 @@ TEST(KernelCreate, accepts_and_refuses_the_same_maps) {
             KernelMap theirs(type, key, value, count, flags);
             TestMap ours(type, key, value, count, flags, 2);
             int expected = theirs.fd() < 0 ? theirs.fd() : 0;
-            EXPECT_EQ(ours.layout, expected)
-                << "type " << type << " key " << key << " value " << value << " entries " << count << " flags " << flags;
+            EXPECT_EQ(ours.layout, expected) << "type " << type << " key " << key << " value "
+                                             << value << " entries " << count << " flags " << flags;
           }
 }

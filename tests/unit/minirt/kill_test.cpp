@@ -37,7 +37,8 @@ void kill_during(std::mt19937& random, const std::function<void()>& victim) {
 std::set<uint64_t> keys_of(const TestMap& map) {
   std::set<uint64_t> keys;
   uint64_t key = 0;
-  for (int r = bpfaot_map_next_key(&map.view, nullptr, &key); r == 0; r = bpfaot_map_next_key(&map.view, &key, &key))
+  for (int r = bpfaot_map_next_key(&map.view, nullptr, &key); r == 0;
+       r = bpfaot_map_next_key(&map.view, &key, &key))
     EXPECT_TRUE(keys.insert(key).second);
   return keys;
 }
@@ -80,7 +81,8 @@ TEST(Kill, hash_keeps_unrelated_keys_and_all_its_room) {
     ASSERT_EQ(keys_of(map).size(), kKept) << i;
     if (i % 10 == 0) { // all room is there: fill up, empty again
       for (uint64_t key = 5000; key < 5000 + kRoom - kKept; key++)
-        ASSERT_EQ(bpfaot_map_update(&map.view, &key, value, 1, 0), 0) << "room lost after kill " << i;
+        ASSERT_EQ(bpfaot_map_update(&map.view, &key, value, 1, 0), 0)
+            << "room lost after kill " << i;
       uint64_t one_more = 9999;
       ASSERT_EQ(bpfaot_map_update(&map.view, &one_more, value, 1, 0), -E2BIG);
       for (uint64_t key = 5000; key < 5000 + kRoom - kKept; key++)

@@ -18,8 +18,8 @@ protected:
   }
   std::string print(const std::string& format, std::vector<uint64_t> args) {
     bpfaot_env env{};
-    int64_t length = static_cast<int64_t>(
-        __bpfaot_rt_trace_vprintk(&env, format.c_str(), format.size() + 1, args.data(), args.size() * 8));
+    int64_t length = static_cast<int64_t>(__bpfaot_rt_trace_vprintk(
+        &env, format.c_str(), format.size() + 1, args.data(), args.size() * 8));
     auto records = consume_all(ring);
     if (length < 0) {
       EXPECT_TRUE(records.empty());
@@ -33,14 +33,17 @@ protected:
   }
   TestMap ring;
 };
-uint64_t address(const void* p) { return reinterpret_cast<uint64_t>(p); }
+uint64_t address(const void* p) {
+  return reinterpret_cast<uint64_t>(p);
+}
 } // namespace
 
 TEST_F(Printk, numbers) {
   EXPECT_EQ(print("plain", {}), "plain");
   EXPECT_EQ(print("%d %i", {static_cast<uint64_t>(-1), 0x1ffffffff}), "-1 -1");
   EXPECT_EQ(print("%u %x %X", {UINT64_MAX, 0xdeadbeef12345678, 0xabc}), "4294967295 12345678 ABC");
-  EXPECT_EQ(print("%ld %lu %lx", {UINT64_MAX, UINT64_MAX, UINT64_MAX}), "-1 18446744073709551615 ffffffffffffffff");
+  EXPECT_EQ(print("%ld %lu %lx", {UINT64_MAX, UINT64_MAX, UINT64_MAX}),
+            "-1 18446744073709551615 ffffffffffffffff");
   EXPECT_EQ(print("%lld %llu %llx", {1ull << 63, 1, 255}), "-9223372036854775808 1 ff");
   EXPECT_EQ(print("100%% %d%%", {5}), "100% 5%");
 }
@@ -53,7 +56,8 @@ TEST_F(Printk, flags_and_widths) {
 
 TEST_F(Printk, strings_and_characters) {
   static const char text[] = "text";
-  EXPECT_EQ(print("%s|%pks|%pus|%c", {address(text), address(text), address(text), 'z'}), "text|text|text|z");
+  EXPECT_EQ(print("%s|%pks|%pus|%c", {address(text), address(text), address(text), 'z'}),
+            "text|text|text|z");
   EXPECT_EQ(print("[%6s][%-6s]", {address(text), address(text)}), "[  text][text  ]");
   EXPECT_EQ(print("[%s]", {1}), "[]") << "unreadable";
 }
@@ -68,10 +72,12 @@ TEST_F(Printk, pointers_and_addresses) {
 }
 
 TEST_F(Printk, formats_that_the_kernel_refuses) {
-  for (const char* format : {"%o", "%f", "%hd", "%", "%l", "%llld", "%5", "%pz", "%.3d", "\x01", "%d %d"})
+  for (const char* format :
+       {"%o", "%f", "%hd", "%", "%l", "%llld", "%5", "%pz", "%.3d", "\x01", "%d %d"})
     EXPECT_EQ(print(format, {1}), "error 22") << format;
   bpfaot_env env{};
-  EXPECT_EQ(static_cast<int64_t>(__bpfaot_rt_trace_printk(&env, "abc", 3, 0, 0, 0)), -EINVAL) << "no NUL";
+  EXPECT_EQ(static_cast<int64_t>(__bpfaot_rt_trace_printk(&env, "abc", 3, 0, 0, 0)), -EINVAL)
+      << "no NUL";
   uint64_t args[16] = {};
   EXPECT_EQ(static_cast<int64_t>(__bpfaot_rt_trace_vprintk(&env, "a", 2, args, 7)), -EINVAL);
   EXPECT_EQ(static_cast<int64_t>(__bpfaot_rt_trace_vprintk(&env, "a", 2, args, 13 * 8)), -EINVAL);
@@ -93,9 +99,10 @@ TEST_F(Printk, a_record_says_who_and_when) {
 
 TEST_F(Printk, long_texts_are_cut) {
   std::string text(250, 'y');
-  EXPECT_EQ(print("%s%s%s%s%s", {address(text.c_str()), address(text.c_str()), address(text.c_str()),
-                                 address(text.c_str()), address(text.c_str())}),
-            std::string(1023, 'y'));
+  EXPECT_EQ(
+      print("%s%s%s%s%s", {address(text.c_str()), address(text.c_str()), address(text.c_str()),
+                           address(text.c_str()), address(text.c_str())}),
+      std::string(1023, 'y'));
 }
 
 TEST_F(Printk, without_a_ring_nothing_is_written) {

@@ -12,7 +12,8 @@ namespace {
 struct PageThenHole { // one page, and nothing behind it
   char* page;
   PageThenHole() {
-    page = static_cast<char*>(mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    page = static_cast<char*>(
+        mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     munmap(page + 4096, 4096);
     std::memset(page, 'p', 4096);
   }
@@ -49,8 +50,9 @@ TEST(ProbeRead, a_partly_missing_range_fails_and_zeroes_all) {
 
 TEST(ProbeRead, null_wrapping_and_kernel_addresses_fail) {
   reset_runtime();
-  for (uint64_t bad : {uint64_t{0}, uint64_t{8}, uint64_t{4095}, UINT64_MAX, UINT64_MAX - 7,
-                       uint64_t{0xffff800000000000}, uint64_t{0x0000800000000000}, uint64_t{0x1234567800000000}}) {
+  for (uint64_t bad :
+       {uint64_t{0}, uint64_t{8}, uint64_t{4095}, UINT64_MAX, UINT64_MAX - 7,
+        uint64_t{0xffff800000000000}, uint64_t{0x0000800000000000}, uint64_t{0x1234567800000000}}) {
     uint64_t out = 1;
     EXPECT_EQ(read_mem(&out, 8, bad), -EFAULT) << std::hex << bad;
     EXPECT_EQ(out, 0u);
@@ -107,7 +109,8 @@ TEST(ProbeReadStr, length_counts_the_terminator_and_long_strings_are_cut) {
 
 TEST(ProbeReadStr, a_string_over_several_pages) {
   reset_runtime();
-  auto* page = static_cast<char*>(mmap(nullptr, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  auto* page = static_cast<char*>(
+      mmap(nullptr, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   std::memset(page, 'q', 2 * 4096 + 100);
   std::vector<char> out(3 * 4096);
   EXPECT_EQ(read_str(out.data(), out.size(), reinterpret_cast<uint64_t>(page) + 50), 2 * 4096 + 51);

@@ -22,7 +22,8 @@ struct Ring {
   void submit(void* record) { __bpfaot_rt_ringbuf_submit(&env, record, 0); }
   void discard(void* record) { __bpfaot_rt_ringbuf_discard(&env, record, 0); }
   int64_t output(const std::string& text, uint64_t flags = 0) {
-    return static_cast<int64_t>(__bpfaot_rt_ringbuf_output(&env, &desc, text.data(), text.size(), flags));
+    return static_cast<int64_t>(
+        __bpfaot_rt_ringbuf_output(&env, &desc, text.data(), text.size(), flags));
   }
   uint64_t query(uint64_t what) { return __bpfaot_rt_ringbuf_query(&env, &desc, what); }
 };
@@ -170,7 +171,8 @@ TEST(PerfEventArray, records_carry_the_cpu_they_were_written_on) {
   desc.max_entries = 0;
   bpfaot_env env{};
   auto output = [&](uint64_t flags, uint64_t size = 5) {
-    return static_cast<int64_t>(__bpfaot_rt_perf_event_output(&env, nullptr, &desc, flags, "hello", size));
+    return static_cast<int64_t>(
+        __bpfaot_rt_perf_event_output(&env, nullptr, &desc, flags, "hello", size));
   };
   cpu_set_t one;
   CPU_ZERO(&one);
@@ -193,11 +195,13 @@ TEST(PerfEventArray, records_carry_the_cpu_they_were_written_on) {
                 },
                 &cpus, 0),
             2);
-  EXPECT_EQ(cpus, (std::vector<uint32_t>{static_cast<uint32_t>(here), static_cast<uint32_t>(here)}));
+  EXPECT_EQ(cpus,
+            (std::vector<uint32_t>{static_cast<uint32_t>(here), static_cast<uint32_t>(here)}));
   std::string large(60000, 'x');
   int64_t result = 0;
   for (int i = 0; i < 30 && result == 0; i++)
-    result = static_cast<int64_t>(__bpfaot_rt_perf_event_output(&env, nullptr, &desc, 0xffffffff, large.data(), large.size()));
+    result = static_cast<int64_t>(__bpfaot_rt_perf_event_output(&env, nullptr, &desc, 0xffffffff,
+                                                                large.data(), large.size()));
   EXPECT_EQ(result, -ENOSPC);
   EXPECT_EQ(bpfaot_ring_lost(&map.view), 1u);
 }

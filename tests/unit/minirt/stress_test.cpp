@@ -21,7 +21,8 @@ using namespace bpfaot::test;
 namespace {
 constexpr int kProcesses = 3, kThreads = 3, kWorkers = kProcesses * kThreads;
 
-// Runs work(worker) in kWorkers threads spread over kProcesses processes; true if all returned true.
+// Runs work(worker) in kWorkers threads spread over kProcesses processes; true if all returned
+// true.
 bool run_everywhere(const std::function<bool(int)>& work) {
   std::vector<pid_t> children;
   for (int p = 0; p < kProcesses; p++) {
@@ -55,12 +56,15 @@ int put(const TestMap& map, uint64_t key, uint64_t value, uint64_t flags) {
 uint64_t* find(const TestMap& map, uint64_t key) {
   return static_cast<uint64_t*>(bpfaot_map_lookup(&map.view, &key, 0));
 }
-int drop(const TestMap& map, uint64_t key) { return bpfaot_map_delete(&map.view, &key); }
+int drop(const TestMap& map, uint64_t key) {
+  return bpfaot_map_delete(&map.view, &key);
+}
 
 std::set<uint64_t> keys_of(const TestMap& map) {
   std::set<uint64_t> keys;
   uint64_t key = 0;
-  for (int r = bpfaot_map_next_key(&map.view, nullptr, &key); r == 0; r = bpfaot_map_next_key(&map.view, &key, &key))
+  for (int r = bpfaot_map_next_key(&map.view, nullptr, &key); r == 0;
+       r = bpfaot_map_next_key(&map.view, &key, &key))
     if (!keys.insert(key).second)
       return {};
   return keys;
@@ -212,7 +216,8 @@ TEST(RingStress, every_record_is_delivered_once_in_order_or_counted_as_lost) {
   auto check = [](void* arg, const void* record, uint32_t size, uint32_t) {
     auto& [before, wrong, count] = *static_cast<std::tuple<uint32_t*, uint32_t*, uint64_t*>*>(arg);
     auto* s = static_cast<const Sequence*>(record);
-    if (size < 8 || size > sizeof(Sequence) || s->worker >= kWorkers || s->number <= before[s->worker])
+    if (size < 8 || size > sizeof(Sequence) || s->worker >= kWorkers ||
+        s->number <= before[s->worker])
       ++*wrong;
     else
       before[s->worker] = s->number;
@@ -312,7 +317,7 @@ TEST(SignalStress, a_handler_may_do_what_it_interrupts) {
   signals = 0;
   signal_errors = 0;
   signal_records = 0;
-  struct sigaction action {}, old;
+  struct sigaction action{}, old;
   action.sa_handler = work_in_handler;
   sigaction(SIGALRM, &action, &old);
   itimerval fast{{0, 50}, {0, 50}}, off{};

@@ -32,10 +32,12 @@ TEST(Task, clocks_are_the_systems_with_and_without_the_vdso) {
   for (uint64_t vdso : {uint64_t{0}, reinterpret_cast<uint64_t>(&clock_gettime)}) {
     reset_runtime().clock_gettime = vdso;
     bpfaot_env env{};
-    uint64_t before = now(CLOCK_MONOTONIC), got = __bpfaot_rt_ktime_get_ns(&env), after = now(CLOCK_MONOTONIC);
+    uint64_t before = now(CLOCK_MONOTONIC), got = __bpfaot_rt_ktime_get_ns(&env),
+             after = now(CLOCK_MONOTONIC);
     EXPECT_LE(before, got);
     EXPECT_LE(got, after);
-    before = now(CLOCK_BOOTTIME), got = __bpfaot_rt_ktime_get_boot_ns(&env), after = now(CLOCK_BOOTTIME);
+    before = now(CLOCK_BOOTTIME), got = __bpfaot_rt_ktime_get_boot_ns(&env),
+    after = now(CLOCK_BOOTTIME);
     EXPECT_LE(before, got);
     EXPECT_LE(got, after);
   }
@@ -140,7 +142,8 @@ TEST(Task, ids_come_from_the_system_when_the_thread_table_is_full) {
 
 TEST(Task, uid_and_gid) {
   bpfaot_env env{};
-  EXPECT_EQ(__bpfaot_rt_get_current_uid_gid(&env), static_cast<uint64_t>(getgid()) << 32 | getuid());
+  EXPECT_EQ(__bpfaot_rt_get_current_uid_gid(&env),
+            static_cast<uint64_t>(getgid()) << 32 | getuid());
 }
 
 TEST(Task, comm_is_cut_and_padded_like_the_kernels) {
