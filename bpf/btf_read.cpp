@@ -350,7 +350,8 @@ private:
       // __uint(max_entries, N) is a pointer to an array of N ints, which may well be beyond 4 GiB.
       for (uint32_t i = 0; const auto part = by_value(type, i); ++i)
         if (is_huge(*part))
-          return malformed("type " + number(id) + " contains array type " + number(*part) + ", which is larger than 4 GiB");
+          return malformed("type " + number(id) + " contains array type " + number(*part) +
+                           ", which is larger than 4 GiB");
     }
     return {};
   }

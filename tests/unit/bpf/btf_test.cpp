@@ -184,6 +184,7 @@ TEST(Btf, RefusesContradictions) {
   EXPECT_EQ(one([](Builder& b) {
               b.integer("int", 8);
               b.add(BtfKind::array, "", 0, 0, {1, 1, UINT32_MAX});
+              b.add(BtfKind::structure, "s", 1, 8, {0, 2, 0});
             }),
             "btf-malformed")
       << "array of 32 GiB";
@@ -191,6 +192,18 @@ TEST(Btf, RefusesContradictions) {
   EXPECT_EQ(one([](Builder& b) { b.add(BtfKind::data_section, ".x", 1, 0, {0, 0, 0}); }),
             "btf-malformed")
       << "a section of void";
+}
+
+// __uint(max_entries, N) is a pointer to an array of N integers that nobody has.
+TEST(Btf, AllowsArraysOfAnySizeBehindPointers) {
+  Builder b;
+  b.integer("int", 4);
+  const uint32_t array = b.add(BtfKind::array, "", 0, 0, {1, 1, 1u << 31});
+  b.add(BtfKind::pointer, "", 0, array);
+  const auto btf = Btf::read(b.bytes());
+  ASSERT_TRUE(btf.has_value()) << btf.error().message;
+  EXPECT_EQ(btf->type(array).count, 1u << 31);
+  EXPECT_EQ(btf->size_of(array), std::nullopt);
 }
 
 TEST(Btf, RefusesDamagedHeaders) {
