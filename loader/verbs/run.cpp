@@ -45,8 +45,11 @@ private:
     const bool dynamic = main != nullptr && !main->elf().interpreter().empty();
     for (size_t i = 0; i < watch_.wishes().size(); ++i) {
       const ProbeWish& wish = watch_.wishes()[i];
-      const bool early = !dynamic || (modules.is_mapped(wish.spec.path) && !has_return(wish.spec.path));
-      if (first == early) {
+      // Decided at the first stop and kept: what was not mapped then is mapped at the second one.
+      if (first) {
+        early_.push_back(!dynamic || (modules.is_mapped(wish.spec.path) && !has_return(wish.spec.path)));
+      }
+      if (first == early_[i]) {
         now.push_back(wish);
       }
     }
@@ -76,6 +79,7 @@ private:
 
   Watch& watch_;
   const Console& console_;
+  std::vector<bool> early_; // by wish
   Plan all_;
 };
 
