@@ -175,3 +175,46 @@ TEST(Kill, per_cpu_slots_come_back) {
     }
   }
 }
+
+TEST(Stop, a_stopped_process_blocks_nobody) {
+  reset_runtime();
+  TestMap map(1, 8, 40, 64);
+  TestMap ring(27, 0, 0, 1 << 14);
+  bpfaot_map_desc desc = ring.desc(0);
+  std::mt19937 random(5);
+  for (int i = 0; i < 200; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      for (uint64_t n = 0;; n++) {
+        uint64_t key = n % 8, value[5] = {n, n, n, n, n};
+        bpfaot_map_update(&map.view, &key, value, 0, 0);
+        key = n * 5 % 8;
+        bpfaot_map_delete(&map.view, &key);
+        bpfaot_env env{};
+        if (void* record = __bpfaot_rt_ringbuf_reserve(&env, &desc, 8, 0))
+          __bpfaot_rt_ringbuf_submit(&env, record, 0);
+      }
+    }
+    usleep(random() % 500);
+    kill(child, SIGSTOP);
+    waitpid(child, nullptr, WUNTRACED);
+    consume_all(ring);
+    bpfaot_env env{};
+    ASSERT_EQ(__bpfaot_rt_ringbuf_output(&env, &desc, "mine", 4, 0), 0u);
+    for (uint64_t key = 0; key < 40; key++) { // the first eight are the child's as well
+      uint64_t value[5] = {key, key, key, key, key};
+      ASSERT_EQ(bpfaot_map_update(&map.view, &key, value, 0, 0), 0);
+      auto* found = static_cast<uint64_t*>(bpfaot_map_lookup(&map.view, &key, 0));
+      ASSERT_NE(found, nullptr);
+      if (key >= 8) {
+        ASSERT_EQ(std::memcmp(found, value, sizeof value), 0);
+      }
+      ASSERT_EQ(bpfaot_map_delete(&map.view, &key), 0);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    auto records = consume_all(ring);
+    ASSERT_FALSE(records.empty());
+    ASSERT_EQ(records.back(), "mine");
+  }
+}
