@@ -5,3 +5,9 @@ bpfaot_test(test_verifier
   USES verifier bpf support
   LABELS unit)
 target_include_directories(test_verifier PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+
+if(TARGET bpf-aotc)
+  add_test(NAME oracle_selftests
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/oracle/selftests.py $<TARGET_FILE:bpf-aotc> ${CMAKE_BINARY_DIR}/tests/selftests)
+  set_tests_properties(oracle_selftests PROPERTIES LABELS oracle SKIP_RETURN_CODE 77 TIMEOUT 600)
+endif()

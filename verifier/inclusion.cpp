@@ -76,6 +76,11 @@ private:
     const uint32_t old_spill = old_slot.spill_bytes();
     const bool any_number = is_any_number(old_slot);
     const uint32_t spill_mask = (1u << old_spill) - 1;
+    // The old state's walk could read a spilled context as bytes without noting that it escapes.
+    const bool hides_ctx = new_slot.has_spill() && new_slot.spilled.type == Type::ctx &&
+                           !(old_spill == kSlotBytes && old_slot.spilled.type == Type::ctx);
+    if (hides_ctx && live != 0)
+      return false;
     if (old_spill != 0 && (live & spill_mask) != 0 && !any_number) {
       if (new_slot.spill_bytes() != old_spill || !value(old_slot.spilled, new_slot.spilled))
         return false;

@@ -145,9 +145,7 @@ Status Walker::write_stack(const RegState& base, int64_t off, uint32_t size, con
   // Any overlap forgets what was spilled, exact match included.
   if (slot.has_spill() && first < slot.spill_bytes())
     slot.drop_spill();
-  if (first == 0 && !(value.is_zero() && size < kSlotBytes && slot.has_spill())) {
-    if (slot.has_spill())
-      slot.drop_spill();
+  if (first == 0) {
     for (uint32_t b = 0; b < size; ++b)
       slot.kinds[b] = ByteKind::spill;
     slot.spilled = value;

@@ -119,6 +119,35 @@ TEST(Stack, bytes_written_on_one_path_only_are_reported_even_when_that_path_is_p
   EXPECT_EQ(o.facts.functions[0].unwritten[0].begin, -8);
 }
 
+TEST(Context, escapes_through_the_stack_on_a_path_that_could_be_pruned) {
+  std::string text = R"(
+    r6 = *(u64 *)(r1 +0)
+    r7 = r1
+    r8 = 5
+    *(u64 *)(r10 -8) = r8
+    if r6 == 0 goto join
+    *(u64 *)(r10 -8) = r7
+    join:
+    *(u8 *)(r10 -16) = 0
+    r7 = 0
+  )";
+  for (int i = 0; i < 6; ++i) {
+    const std::string label = "l" + std::to_string(i);
+    text += "if r6 == " + std::to_string(i + 10) + " goto " + label + "\n r0 = 0\n r0 = 0\n r0 = 0\n " + label + ":\n r0 = 0\n";
+  }
+  const Outcome o = check(text + R"(
+    r3 = r10
+    r3 += -8
+    r1 = r10
+    r1 += -32
+    r2 = 8
+    call bpf_probe_read_kernel
+    r0 = 0
+    exit)");
+  ASSERT_TRUE(o.accepted) << o.message;
+  EXPECT_TRUE(o.facts.ctx_escapes);
+}
+
 TEST(Stack, narrow_spills_keep_bounds) {
   EXPECT_ACCEPTED(check(R"(
     r2 = *(u32 *)(r1 +0)
