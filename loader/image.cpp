@@ -145,6 +145,13 @@ Status Image::check_digest() const {
   const Digest digest = hash.finish();
   if (std::memcmp(digest.data(), desc_.image_digest, digest.size()) != 0)
     return damaged("the file's content does not match its digest");
+  // The digest covers kind and size of the signature; what they do not claim must be zero.
+  if (desc_.signature_size > sizeof desc_.signature ||
+      (desc_.signature_kind == 0 && desc_.signature_size != 0))
+    return damaged("a signature of impossible size");
+  for (size_t i = desc_.signature_size; i < sizeof desc_.signature; ++i)
+    if (desc_.signature[i] != 0)
+      return damaged("bytes behind the signature are not zero");
   return {};
 }
 
