@@ -340,7 +340,7 @@ std::string print_plan(const Plan& plan, const std::vector<std::string>& names) 
     const std::string name = row.wish.program < names.size() ? names[row.wish.program] : "?";
     text += name + "  " + (row.wish.spec.is_return ? "uretprobe" : "uprobe") + "  " +
             (row.file.empty() ? row.wish.spec.path : row.file) + "  " +
-            (row.symbol.empty() ? hex(row.wish.spec.offset) : row.symbol);
+            (!row.symbol.empty() ? row.symbol : !row.wish.spec.symbol.empty() ? row.wish.spec.symbol : hex(row.wish.spec.offset));
     if (!row.wish.spec.symbol.empty() && row.wish.spec.offset != 0) {
       text += "+" + hex(row.wish.spec.offset);
     }

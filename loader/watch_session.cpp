@@ -39,6 +39,9 @@ Result<std::unique_ptr<Watch>> Watch::open(const ParsedArguments& arguments, con
   if (watch->wishes_.empty()) {
     return fail(Code::kAttachNone, "no program of " + path + " says where it is to be attached");
   }
+  if (arguments.has(kAttachPointOption)) { // then the choice was made
+    unattached.clear();
+  }
   for (const std::string& name : unattached) {
     console.report(make_warning(Code::kAttachNone, "program " + name + " has no target in the process; use --attach " + name + "=KIND:PATH:SYMBOL"));
   }

@@ -59,7 +59,7 @@ Result<int> run_attach(const ParsedArguments& arguments, const Console& console)
     if (watch->dry_run()) {
       process.detach();
       print_dry_run(plan, watch->image(), watch->json(), console);
-      return plan.refused() == plan.rows.size() ? 1 : 0;
+      return 0;
     }
     if (plan.sites.empty()) {
       return nothing_attached(plan);
