@@ -7,3 +7,56 @@ target_link_libraries(bpfaot_raw_program PUBLIC bpfaot_aotc)
 add_executable(bpf-aotc-conformance tools/conformance.cpp)
 target_link_libraries(bpf-aotc-conformance PRIVATE bpfaot_raw_program)
 add_dependencies(bpf-aotc-conformance bpfaot_minirt_bitcode)
+
+# Objects under test.
+set(aotc_objects ${CMAKE_CURRENT_BINARY_DIR}/aotc-objects)
+file(MAKE_DIRECTORY ${aotc_objects})
+function(aotc_object name source)
+  add_custom_command(OUTPUT ${aotc_objects}/${name}.bpf.o
+    COMMAND ${BPFAOT_CLANG} -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 ${ARGN}
+      -I/usr/include/x86_64-linux-gnu -ffile-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}=.
+      -c ${CMAKE_CURRENT_SOURCE_DIR}/unit/aotc/objects/${source}.bpf.c -o ${aotc_objects}/${name}.bpf.o
+    DEPENDS unit/aotc/objects/${source}.bpf.c VERBATIM)
+  set_property(GLOBAL APPEND PROPERTY bpfaot_aotc_objects ${aotc_objects}/${name}.bpf.o)
+endfunction()
+aotc_object(probes probes)
+aotc_object(mixed mixed)
+aotc_object(mixed_bad mixed -DWITH_BAD)
+aotc_object(registers registers)
+get_property(aotc_object_files GLOBAL PROPERTY bpfaot_aotc_objects)
+add_custom_target(aotc_test_objects DEPENDS ${aotc_object_files})
+
+# The program that runs images on other machines.
+set(aotc_runners "")
+foreach(machine IN ITEMS aarch64 riscv64)
+  find_program(BPFAOT_CROSS_${machine} NAMES ${machine}-linux-gnu-gcc)
+  if(BPFAOT_CROSS_${machine})
+    set(runner ${CMAKE_BINARY_DIR}/tests/run_image-${machine})
+    add_custom_command(OUTPUT ${runner}
+      COMMAND ${BPFAOT_CROSS_${machine}} -O1 -static -I${PROJECT_SOURCE_DIR}/include
+        ${CMAKE_CURRENT_SOURCE_DIR}/tools/run_image.c -o ${runner}
+      DEPENDS tools/run_image.c tools/map_image.h VERBATIM)
+    list(APPEND aotc_runners ${runner})
+  endif()
+endforeach()
+add_custom_target(aotc_test_runners DEPENDS ${aotc_runners})
+
+bpfaot_test(test_aotc
+  SOURCES
+    unit/aotc/analysis_test.cpp
+    unit/aotc/command_line_test.cpp
+    unit/aotc/fixture.cpp
+    unit/aotc/image_test.cpp
+    unit/aotc/lowering_test.cpp
+  USES aotc LABELS unit)
+add_dependencies(test_aotc aotc_test_objects bpfaot_minirt_bitcode)
+target_compile_definitions(test_aotc PRIVATE
+  TEST_OBJECTS="${aotc_objects}" TEST_RESOURCES="${CMAKE_BINARY_DIR}/lib/bpf-aotc")
+
+bpfaot_test(test_aotc_conformance
+  SOURCES unit/aotc/conformance_test.cpp
+  USES raw_program LABELS insn qemu)
+add_dependencies(test_aotc_conformance aotc_test_runners bpfaot_minirt_bitcode)
+target_compile_definitions(test_aotc_conformance PRIVATE
+  TEST_CONFORMANCE="${CMAKE_CURRENT_SOURCE_DIR}/data/conformance.tsv"
+  TEST_RESOURCES="${CMAKE_BINARY_DIR}/lib/bpf-aotc" TEST_RUNNERS="${CMAKE_BINARY_DIR}/tests")
