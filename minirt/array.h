@@ -18,7 +18,7 @@ RT_INLINE bool rt_is_array(uint32_t type) {
 
 RT_INLINE void* rt_array_lookup(struct rt_map m, const void* key, uint32_t cpu) {
   uint32_t index = rt_load_u32(key);
-  if (index >= m.max_entries)
+  if (index >= m.min_entries && index >= m.max_entries)
     return NULL;
   uint8_t* base = m.data;
   if (m.type == RT_MAP_PERCPU_ARRAY)

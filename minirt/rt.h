@@ -82,6 +82,7 @@ struct rt_map {
   const struct bpfaot_map_header* header;
   uint8_t* data;
   uint32_t type, key_size, value_size, max_entries, elem_size;
+  uint32_t min_entries; /* an index below it needs no look at the header */
 };
 
 RT_INLINE uint32_t rt_round_up8(uint32_t n) {
@@ -99,12 +100,13 @@ RT_INLINE struct rt_map rt_map_of(const struct bpfaot_map_desc* desc) {
   m.value_size = desc->value_size ? desc->value_size : h->value_size;
   m.max_entries = desc->max_entries ? desc->max_entries : h->max_entries;
   m.elem_size = desc->value_size ? rt_round_up8(desc->value_size) : h->elem_size;
+  m.min_entries = desc->min_entries;
   return m;
 }
 
 RT_INLINE struct rt_map rt_map_of_header(const struct bpfaot_map_header* h, void* data) {
   struct rt_map m = {
-      h, (uint8_t*)data, h->type, h->key_size, h->value_size, h->max_entries, h->elem_size};
+      h, (uint8_t*)data, h->type, h->key_size, h->value_size, h->max_entries, h->elem_size, 0};
   return m;
 }
 
