@@ -33,7 +33,7 @@ Diagnostic unsupported_kind(const bpf::ProgramEntry& entry) {
 
 // --verify-only judges every program whose context is known, also where nothing could run it yet.
 verifier::CtxLayout judged_layout(const bpf::SectionInfo& kind, bpf::CtxMachine machine, const CompileOptions& options) {
-  verifier::CtxLayout layout = context_layout(kind.kind, machine);
+  verifier::CtxLayout layout = context_layout(kind, machine);
   if (layout.size != 0 || options.action != Action::verify)
     return layout;
   const targets::Target* registers = machine_of(machine);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "aotc/context_layout.h"
 
+#include "verifier/ctx_layout.h"
+
 #include <bpfaot/abi.h>
 
 namespace bpfaot::aotc {
 namespace {
 
-constexpr uint32_t kSyscallContext = 65536;  // the kernel's limit for SEC("syscall")
-constexpr uint32_t kRawTracepointArgs = 12;  // MAX_BPF_FUNC_ARGS of the kernel
+constexpr uint32_t kSyscallContext = 65536; // the kernel's limit for SEC("syscall")
 
 verifier::CtxLayout register_file(const targets::Target* machine) {
   verifier::CtxLayout layout;
@@ -58,22 +59,12 @@ const targets::Target* machine_of(bpf::CtxMachine machine) {
   return found ? *found : nullptr;
 }
 
-verifier::CtxLayout context_layout(bpf::ProgramKind kind, bpf::CtxMachine machine) {
-  verifier::CtxLayout layout;
-  switch (image_kind(kind)) {
-  case BPFAOT_KIND_PROBE: return register_file(machine_of(machine));
-  case BPFAOT_KIND_SYSCALL:
-    layout.name = "buffer";
-    layout.size = kSyscallContext;
-    layout.writable = true;
-    break;
-  case BPFAOT_KIND_RAW_TP:
-    layout.name = "arguments of the tracepoint";
-    layout.size = kRawTracepointArgs * 8;
-    break;
-  default: layout.name = "context of this kind"; break; // no field can be read yet
-  }
-  return layout;
+verifier::CtxLayout context_layout(const bpf::SectionInfo& kind, bpf::CtxMachine machine) {
+  if (kind.kind == bpf::ProgramKind::probe)
+    return register_file(machine_of(machine));
+  if (kind.kind == bpf::ProgramKind::syscall)
+    return {.name = "buffer", .size = kSyscallContext, .fields = {}, .writable = true};
+  return verifier::ctx_layout(kind, "", 0);
 }
 
 } // namespace bpfaot::aotc

@@ -18,6 +18,6 @@ uint32_t image_kind(bpf::ProgramKind kind);
 const targets::Target* machine_of(bpf::CtxMachine machine);
 // When the machine of a probe is not known, any aligned access is allowed here, and a program that
 // makes one is refused with [ctx-arch-unknown] afterwards.
-verifier::CtxLayout context_layout(bpf::ProgramKind kind, bpf::CtxMachine machine);
+verifier::CtxLayout context_layout(const bpf::SectionInfo& kind, bpf::CtxMachine machine);
 
 } // namespace bpfaot::aotc

@@ -131,7 +131,7 @@ Result<verifier::VerifiedProgram> verify_raw(std::span<const uint8_t> code, std:
   }
   TRY(resolve(*program));
   verifier::Options options;
-  options.ctx = aotc::context_layout(program->kind.kind, program->ctx_machine);
+  options.ctx = aotc::context_layout(program->kind, program->ctx_machine);
   return verifier::verify(program, options);
 }
 
