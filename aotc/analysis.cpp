@@ -21,30 +21,32 @@ bool is_selected(const bpf::ProgramEntry& entry, const CompileOptions& options) 
 
 Diagnostic unsupported_kind(const bpf::ProgramEntry& entry) {
   std::string kind = entry.kind.prefix.empty() ? entry.section : entry.kind.prefix;
-  Diagnostic diagnostic =
-      make_error(Code::kProgramKind, "program '" + entry.name + "' is of kind '" + kind + "', which " +
-                                         (entry.kind.kind == bpf::ProgramKind::unknown ? "is not known"
-                                          : entry.kind.kind == bpf::ProgramKind::kernel_only
-                                              ? "runs in the kernel only"
-                                              : "this version does not run"));
+  Diagnostic diagnostic = make_error(
+      Code::kProgramKind,
+      "program '" + entry.name + "' is of kind '" + kind + "', which " +
+          (entry.kind.kind == bpf::ProgramKind::unknown       ? "is not known"
+           : entry.kind.kind == bpf::ProgramKind::kernel_only ? "runs in the kernel only"
+                                                              : "this version does not run"));
   diagnostic.subject = entry.name;
   return diagnostic;
 }
 
 // --verify-only judges every program whose context is known, also where nothing could run it yet.
-verifier::CtxLayout judged_layout(const bpf::SectionInfo& kind, bpf::CtxMachine machine, const CompileOptions& options) {
+verifier::CtxLayout judged_layout(const bpf::SectionInfo& kind, bpf::CtxMachine machine,
+                                  const CompileOptions& options) {
   verifier::CtxLayout layout = context_layout(kind, machine);
   if (layout.size != 0 || options.action != Action::verify)
     return layout;
   const targets::Target* registers = machine_of(machine);
-  return verifier::ctx_layout(kind, "pt_regs", registers != nullptr ? registers->pt_regs_size : 1024);
+  return verifier::ctx_layout(kind, "pt_regs",
+                              registers != nullptr ? registers->pt_regs_size : 1024);
 }
 
 // The registers that a probe reads have no meaning while the machine is not known.
 std::optional<Diagnostic> check_machine(const verifier::VerifiedProgram& verified) {
   const bpf::Program& program = verified.program();
-  if (program.kind.kind != bpf::ProgramKind::probe || program.ctx_machine != bpf::CtxMachine::unknown ||
-      verified.facts().ctx_reads.empty())
+  if (program.kind.kind != bpf::ProgramKind::probe ||
+      program.ctx_machine != bpf::CtxMachine::unknown || verified.facts().ctx_reads.empty())
     return std::nullopt;
   const bpf::InsnIndex insn = verified.facts().ctx_reads.front();
   Diagnostic diagnostic = make_error(Code::kCtxArchUnknown,
@@ -99,7 +101,8 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
     verdict.is_supported_kind = is_supported(entry.kind.kind);
     if (entry.fault)
       verdict.fault = *entry.fault;
-    else if (!verdict.is_supported_kind && judged_layout(entry.kind, bpf::CtxMachine::unknown, options).size == 0)
+    else if (!verdict.is_supported_kind &&
+             judged_layout(entry.kind, bpf::CtxMachine::unknown, options).size == 0)
       verdict.fault = unsupported_kind(entry);
     else
       analyse_program(object, i, options, verdict);
@@ -164,8 +167,8 @@ std::string list_as_text(const bpf::Object& object) {
             (is_supported(entry.kind.kind) ? "" : "  (left out: kind is not supported)") + "\n";
   for (const bpf::MapDef& map : object.maps)
     text += "map      " + map.name + "  " + bpf::map_type_name(map.type) + "  key " +
-            std::to_string(map.key_size) + "  value " + std::to_string(map.value_size) + "  max_entries " +
-            std::to_string(map.max_entries) + "\n";
+            std::to_string(map.key_size) + "  value " + std::to_string(map.value_size) +
+            "  max_entries " + std::to_string(map.max_entries) + "\n";
   return text;
 }
 
@@ -173,13 +176,28 @@ std::string list_as_json(const bpf::Object& object) {
   JsonWriter json;
   json.begin_object().key("programs").begin_array();
   for (const bpf::ProgramEntry& entry : object.programs)
-    json.begin_object().key("name").value(entry.name).key("section").value(entry.section)
-        .key("supported").value(is_supported(entry.kind.kind)).end_object();
+    json.begin_object()
+        .key("name")
+        .value(entry.name)
+        .key("section")
+        .value(entry.section)
+        .key("supported")
+        .value(is_supported(entry.kind.kind))
+        .end_object();
   json.end_array().key("maps").begin_array();
   for (const bpf::MapDef& map : object.maps)
-    json.begin_object().key("name").value(map.name).key("type").value(bpf::map_type_name(map.type))
-        .key("key_size").value(map.key_size).key("value_size").value(map.value_size)
-        .key("max_entries").value(map.max_entries).end_object();
+    json.begin_object()
+        .key("name")
+        .value(map.name)
+        .key("type")
+        .value(bpf::map_type_name(map.type))
+        .key("key_size")
+        .value(map.key_size)
+        .key("value_size")
+        .value(map.value_size)
+        .key("max_entries")
+        .value(map.max_entries)
+        .end_object();
   json.end_array().key("license").value(object.license).end_object();
   return json.take() + "\n";
 }

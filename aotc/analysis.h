@@ -18,8 +18,8 @@ namespace bpfaot::aotc {
 struct ProgramVerdict {
   std::string section, name;
   bool is_supported_kind = false;
-  std::shared_ptr<const bpf::Program> program;        // null when it does not link
-  std::optional<verifier::VerifiedProgram> verified;  // exactly one of these two
+  std::shared_ptr<const bpf::Program> program;       // null when it does not link
+  std::optional<verifier::VerifiedProgram> verified; // exactly one of these two
   std::optional<Diagnostic> fault;
 };
 

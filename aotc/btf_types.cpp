@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Walking checked BTF: by-value edges are acyclic and bounded in depth (bpf/btf.h), so recursion is.
+// Walking checked BTF: by-value edges are acyclic and bounded in depth (bpf/btf.h), so recursion
+// is.
 #include "aotc/btf_types.h"
 
 #include <set>
@@ -42,7 +43,8 @@ uint32_t BtfTypes::convert(const bpf::BtfType& type) {
     std::vector<TypeEnumerator> enumerators;
     for (const bpf::BtfEnumerator& one : btf_.enumerators(type))
       enumerators.push_back({std::string(one.name), one.value});
-    return table_.add_enum(type.name, type.size, (type.encoding & bpf::kBtfSigned) != 0, enumerators);
+    return table_.add_enum(type.name, type.size, (type.encoding & bpf::kBtfSigned) != 0,
+                           enumerators);
   }
   case BtfKind::type_def: {
     const uint32_t target = add(type.target);
@@ -66,7 +68,8 @@ uint32_t BtfTypes::convert(const bpf::BtfType& type) {
 uint32_t BtfTypes::convert_record(const bpf::BtfType& type) {
   std::vector<TypeMember> members;
   for (const bpf::BtfMember& member : btf_.members(type))
-    members.push_back({std::string(member.name), add(member.type), member.bit_off, member.bit_size});
+    members.push_back(
+        {std::string(member.name), add(member.type), member.bit_off, member.bit_size});
   return table_.add_record(type.kind == BtfKind::union_type, type.name, type.size, members);
 }
 

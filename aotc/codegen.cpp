@@ -52,7 +52,8 @@ struct FrameCollector final : llvm::DiagnosticHandler {
   }
 };
 
-Result<NativeObject> emit(llvm::Module& module, llvm::TargetMachine& machine, llvm::CodeGenFileType type) {
+Result<NativeObject> emit(llvm::Module& module, llvm::TargetMachine& machine,
+                          llvm::CodeGenFileType type) {
   for (llvm::Function& function : module)
     if (!function.isDeclaration())
       function.addFnAttr("warn-stack-size", "0");

@@ -30,14 +30,22 @@ constexpr OptionRow kOptions[] = {
 struct EmitRow {
   std::string_view name, extension;
 };
-constexpr std::array<EmitRow, 8> kEmit = {{{"insns", ".insns"}, {"cfg", ".dot"}, {"facts", ".facts"},
-                                           {"llvm-ir-unopt", ".unopt.ll"}, {"llvm-ir", ".ll"}, {"asm", ".s"},
-                                           {"obj", ".o"}, {"so", ".so"}}};
+constexpr std::array<EmitRow, 8> kEmit = {{{"insns", ".insns"},
+                                           {"cfg", ".dot"},
+                                           {"facts", ".facts"},
+                                           {"llvm-ir-unopt", ".unopt.ll"},
+                                           {"llvm-ir", ".ll"},
+                                           {"asm", ".s"},
+                                           {"obj", ".o"},
+                                           {"so", ".so"}}};
 
-Failure usage(std::string message) { return fail(Code::kUsage, std::move(message)); }
+Failure usage(std::string message) {
+  return fail(Code::kUsage, std::move(message));
+}
 
 Failure bad_value(std::string_view option, const std::string& value, std::string_view wanted) {
-  return usage("'" + value + "' is no value of " + std::string(option) + ", which takes " + std::string(wanted));
+  return usage("'" + value + "' is no value of " + std::string(option) + ", which takes " +
+               std::string(wanted));
 }
 
 template <class T> bool parse_number(const std::string& text, T& number) {
@@ -88,7 +96,8 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
   case kOption_ctx_arch: options.ctx_machine = TRY(parse_ctx_machine(option.value)); return {};
   case kOption_fix_maps: options.fix_maps = true; return {};
   case kOption_opt_level:
-    if (!parse_number(option.value, options.opt_level) || options.opt_level < 0 || options.opt_level > 3)
+    if (!parse_number(option.value, options.opt_level) || options.opt_level < 0 ||
+        options.opt_level > 3)
       return bad_value("-O", option.value, "0 to 3");
     return {};
   case kOption_cpu:
@@ -167,7 +176,8 @@ Result<CompileOptions> parse_command_line(std::span<const std::string> arguments
   if (!needs_input(options.action))
     return options;
   if (inputs.empty())
-    return Failure(make_error(Code::kUsage, "no input file").hint("bpf-aotc probe.bpf.o -o probe.so"));
+    return Failure(
+        make_error(Code::kUsage, "no input file").hint("bpf-aotc probe.bpf.o -o probe.so"));
   if (inputs.size() > 1)
     return Failure(make_error(Code::kUsage, "more than one input file: '" + inputs[1] + "'")
                        .hint("join objects with: bpftool gen object joined.bpf.o a.bpf.o b.bpf.o"));

@@ -15,20 +15,38 @@
 namespace bpfaot::aotc {
 
 // Where to stop, in the order of the stages.
-enum class Emit : uint8_t { insns, cfg, facts, llvm_ir_unopt, llvm_ir, assembly, object, shared_object };
+enum class Emit : uint8_t {
+  insns,
+  cfg,
+  facts,
+  llvm_ir_unopt,
+  llvm_ir,
+  assembly,
+  object,
+  shared_object
+};
 
-enum class Action : uint8_t { compile, verify, list, help, version, print_targets, print_resource_dir, print_cpus };
+enum class Action : uint8_t {
+  compile,
+  verify,
+  list,
+  help,
+  version,
+  print_targets,
+  print_resource_dir,
+  print_cpus
+};
 
 struct CompileOptions {
   Action action = Action::compile;
   std::string input;
-  std::string output; // "" = from the input's name; %a = machine
+  std::string output;                          // "" = from the input's name; %a = machine
   std::vector<const targets::Target*> targets; // at least one
   Emit emit = Emit::shared_object;
-  std::vector<std::string> programs, sections; // empty = all
+  std::vector<std::string> programs, sections;            // empty = all
   bpf::CtxMachine ctx_machine = bpf::CtxMachine::unknown; // unknown = as the object says
-  std::string cpu; // "" = the target's default
-  std::string resource_dir; // "" = beside the executable
+  std::string cpu;                                        // "" = the target's default
+  std::string resource_dir;                               // "" = beside the executable
   uint64_t step_limit = 1'000'000;
   int opt_level = 2;
   bool fix_maps = false;

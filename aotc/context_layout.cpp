@@ -45,7 +45,9 @@ uint32_t image_kind(bpf::ProgramKind kind) {
   return BPFAOT_KIND_NONE;
 }
 
-bool is_supported(bpf::ProgramKind kind) { return image_kind(kind) != BPFAOT_KIND_NONE; }
+bool is_supported(bpf::ProgramKind kind) {
+  return image_kind(kind) != BPFAOT_KIND_NONE;
+}
 
 const targets::Target* machine_of(bpf::CtxMachine machine) {
   const char* name = nullptr;

@@ -16,8 +16,10 @@ class Layout {
 public:
   template <class T> bpfaot_table table(const std::vector<T>& entries) {
     align(8);
-    const bpfaot_table place{.off = size(), .count = static_cast<uint32_t>(entries.size()),
-                             .entry_size = sizeof(T), .reserved = 0};
+    const bpfaot_table place{.off = size(),
+                             .count = static_cast<uint32_t>(entries.size()),
+                             .entry_size = sizeof(T),
+                             .reserved = 0};
     append(entries.data(), entries.size() * sizeof(T));
     return place;
   }
@@ -72,8 +74,8 @@ llvm::GlobalVariable* make_global(llvm::Module& module, const std::vector<uint8_
   for (const llvm::Constant* part : parts)
     types.push_back(part->getType());
   auto* type = llvm::StructType::get(context, types, true);
-  auto* global = new llvm::GlobalVariable(module, type, true, llvm::GlobalValue::ExternalLinkage, nullptr,
-                                          BPFAOT_DESC_SYMBOL);
+  auto* global = new llvm::GlobalVariable(module, type, true, llvm::GlobalValue::ExternalLinkage,
+                                          nullptr, BPFAOT_DESC_SYMBOL);
   for (size_t i = 0; i < holes.size(); ++i)
     parts[2 * i + 1] = distance(holes[i].symbol, global);
   global->setInitializer(llvm::ConstantStruct::get(type, parts));
@@ -100,7 +102,8 @@ void make_note(llvm::Module& module, llvm::GlobalVariable* descriptor, uint32_t 
   std::memcpy(bytes.data(), &head, sizeof(head));
   llvm::Constant* text = llvm::ConstantDataArray::get(context, llvm::ArrayRef<uint8_t>(bytes));
   auto* type = llvm::StructType::get(context, {text->getType(), word}, true);
-  auto* note = new llvm::GlobalVariable(module, type, true, llvm::GlobalValue::InternalLinkage, nullptr, "note");
+  auto* note = new llvm::GlobalVariable(module, type, true, llvm::GlobalValue::InternalLinkage,
+                                        nullptr, "note");
   // In bounds, or LLVM takes the distance for a relocation and the note for writable data.
   llvm::Constant* field = llvm::ConstantExpr::getInBoundsGetElementPtr(
       llvm::Type::getInt8Ty(context), note, llvm::ConstantInt::get(word, sizeof(head)));
@@ -112,7 +115,8 @@ void make_note(llvm::Module& module, llvm::GlobalVariable* descriptor, uint32_t 
 
 } // namespace
 
-void emit_descriptor(llvm::Module& module, Manifest& manifest, const std::vector<llvm::Function*>& entries) {
+void emit_descriptor(llvm::Module& module, Manifest& manifest,
+                     const std::vector<llvm::Function*>& entries) {
   bpfaot_desc& head = manifest.head;
   Layout layout;
   layout.append(&head, sizeof(head));
@@ -134,8 +138,8 @@ void emit_descriptor(llvm::Module& module, Manifest& manifest, const std::vector
   head.abi_version = BPFAOT_ABI_VERSION;
   std::memcpy(layout.bytes().data(), &head, sizeof(head));
 
-  std::vector<Hole> holes = {{static_cast<uint32_t>(offsetof(bpfaot_desc, rt_off)),
-                              module.getNamedGlobal("__bpfaot_rt")}};
+  std::vector<Hole> holes = {
+      {static_cast<uint32_t>(offsetof(bpfaot_desc, rt_off)), module.getNamedGlobal("__bpfaot_rt")}};
   for (size_t i = 0; i < entries.size(); ++i)
     holes.push_back({static_cast<uint32_t>(head.programs.off + i * sizeof(bpfaot_program) +
                                            offsetof(bpfaot_program, entry_off)),

@@ -39,6 +39,7 @@ struct Manifest {
 };
 
 // Adds `bpfaot_image` and the note to the module. `entries` are those of manifest.programs.
-void emit_descriptor(llvm::Module& module, Manifest& manifest, const std::vector<llvm::Function*>& entries);
+void emit_descriptor(llvm::Module& module, Manifest& manifest,
+                     const std::vector<llvm::Function*>& entries);
 
 } // namespace bpfaot::aotc

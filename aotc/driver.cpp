@@ -98,7 +98,8 @@ private:
     return outcome_.failed ? std::vector<verifier::VerifiedProgram>{} : std::move(programs);
   }
 
-  Status compile_for(const targets::Target& target, const std::vector<verifier::VerifiedProgram>& programs) {
+  Status compile_for(const targets::Target& target,
+                     const std::vector<verifier::VerifiedProgram>& programs) {
     if (outcome_.failed)
       return {};
     const std::string output = TRY(output_for(options_, target));
@@ -110,13 +111,17 @@ private:
       const std::string text = print_stage(options_.emit, programs);
       bytes.assign(text.begin(), text.end());
     } else {
-      bytes = TRY(make_image({.options = options_, .target = target, .object = *object_, .programs = programs,
+      bytes = TRY(make_image({.options = options_,
+                              .target = target,
+                              .object = *object_,
+                              .programs = programs,
                               .finished = [this](std::string_view stage) { finished(stage); }}));
     }
     TRY(write_file_atomically(output, bytes, options_.emit == Emit::shared_object ? 0755 : 0644));
     if (options_.verbose)
-      outcome_.progress += std::string(target.name) + ": " + std::to_string(programs.size()) + " programs, " +
-                           std::to_string(bytes.size()) + " bytes, " + output + "\n";
+      outcome_.progress += std::string(target.name) + ": " + std::to_string(programs.size()) +
+                           " programs, " + std::to_string(bytes.size()) + " bytes, " + output +
+                           "\n";
     return {};
   }
 
@@ -124,8 +129,8 @@ private:
     const auto now = std::chrono::steady_clock::now();
     if (options_.time_report) {
       char line[64];
-      std::snprintf(line, sizeof(line), "%-10.*s %8.2f ms\n", static_cast<int>(stage.size()), stage.data(),
-                    std::chrono::duration<double, std::milli>(now - last_).count());
+      std::snprintf(line, sizeof(line), "%-10.*s %8.2f ms\n", static_cast<int>(stage.size()),
+                    stage.data(), std::chrono::duration<double, std::milli>(now - last_).count());
       outcome_.progress += line;
     }
     last_ = now;
@@ -140,6 +145,8 @@ private:
 
 } // namespace
 
-Outcome run_compiler(const CompileOptions& options, DiagSink& sink) { return Driver(options, sink).run(); }
+Outcome run_compiler(const CompileOptions& options, DiagSink& sink) {
+  return Driver(options, sink).run();
+}
 
 } // namespace bpfaot::aotc

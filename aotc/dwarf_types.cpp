@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// DWARF to the flat type tables, through LLVM's reader. The object is hostile: every walk is bounded
-// in depth and count, and a type that cannot be read completely is not offered at all.
+// DWARF to the flat type tables, through LLVM's reader. The object is hostile: every walk is
+// bounded in depth and count, and a type that cannot be read completely is not offered at all.
 #include "aotc/dwarf_types.h"
 
 #include <llvm/DebugInfo/DWARF/DWARFContext.h>
@@ -17,8 +17,8 @@ namespace {
 using llvm::DWARFDie;
 namespace dwarf = llvm::dwarf;
 
-constexpr unsigned kMaxDepth = 24;       // nesting of types and of lexical blocks
-constexpr uint64_t kMaxMembers = 1024;   // of one record
+constexpr unsigned kMaxDepth = 24;     // nesting of types and of lexical blocks
+constexpr uint64_t kMaxMembers = 1024; // of one record
 constexpr uint64_t kMaxElements = 1u << 20;
 
 DWARFDie type_of(const DWARFDie& die) {
@@ -85,13 +85,15 @@ public:
 
 private:
   std::optional<uint32_t> convert_new(const DWARFDie& die, unsigned depth) {
-    const auto size = uint32_t(std::min<uint64_t>(number(die, dwarf::DW_AT_byte_size).value_or(0), 1u << 30));
+    const auto size =
+        uint32_t(std::min<uint64_t>(number(die, dwarf::DW_AT_byte_size).value_or(0), 1u << 30));
     switch (die.getTag()) {
     case dwarf::DW_TAG_base_type:
       if (number(die, dwarf::DW_AT_encoding).value_or(0) == dwarf::DW_ATE_float)
         return table_.add_float(name_of(die), size);
-      return size == 0 || size > 16 ? std::nullopt
-                                    : std::optional(table_.add_int(name_of(die), size, int_encoding(die)));
+      return size == 0 || size > 16
+                 ? std::nullopt
+                 : std::optional(table_.add_int(name_of(die), size, int_encoding(die)));
     case dwarf::DW_TAG_pointer_type: return table_.add_pointer(8);
     case dwarf::DW_TAG_typedef: {
       const auto target = convert(type_of(die), depth + 1);
@@ -118,8 +120,9 @@ private:
         continue;
       const auto type = convert(type_of(child), depth + 1);
       const uint64_t bit_size = number(child, dwarf::DW_AT_bit_size).value_or(0);
-      const uint64_t bit_off = number(child, dwarf::DW_AT_data_bit_offset)
-                                   .value_or(number(child, dwarf::DW_AT_data_member_location).value_or(0) * 8);
+      const uint64_t bit_off =
+          number(child, dwarf::DW_AT_data_bit_offset)
+              .value_or(number(child, dwarf::DW_AT_data_member_location).value_or(0) * 8);
       if (!type || members.size() == kMaxMembers || bit_off > uint64_t{size} * 8 || bit_size > 64)
         return std::nullopt;
       const uint64_t extent = bit_size != 0 ? bit_size : uint64_t{table_.size_of(*type)} * 8;
@@ -167,7 +170,8 @@ private:
       if (!form)
         continue;
       const auto as_signed = form->getAsSignedConstant();
-      const int64_t value = as_signed ? *as_signed : int64_t(form->getAsUnsignedConstant().value_or(0));
+      const int64_t value =
+          as_signed ? *as_signed : int64_t(form->getAsUnsignedConstant().value_or(0));
       is_signed |= value < 0;
       enumerators.push_back({name_of(child), value});
     }
@@ -188,7 +192,8 @@ struct Candidates {
     const bool is_pointer = type && type.getTag() == dwarf::DW_TAG_pointer_type;
     if (is_pointer)
       type = strip(type_of(type));
-    if (!type || (type.getTag() != dwarf::DW_TAG_structure_type && type.getTag() != dwarf::DW_TAG_union_type))
+    if (!type || (type.getTag() != dwarf::DW_TAG_structure_type &&
+                  type.getTag() != dwarf::DW_TAG_union_type))
       return;
     if (number(type, dwarf::DW_AT_byte_size) == size)
       (is_pointer ? pointed : held).emplace(type.getOffset(), type);
@@ -229,12 +234,14 @@ DwarfTypes::DwarfTypes(std::span<const uint8_t> object) : state_(std::make_uniqu
   }
   state_->file = std::move(*file);
   const auto ignore = [](llvm::Error error) { llvm::consumeError(std::move(error)); };
-  state_->context = llvm::DWARFContext::create(
-      *state_->file, llvm::DWARFContext::ProcessDebugRelocations::Process, nullptr, "", ignore, ignore);
+  state_->context = llvm::DWARFContext::create(*state_->file,
+                                               llvm::DWARFContext::ProcessDebugRelocations::Process,
+                                               nullptr, "", ignore, ignore);
 }
 
-std::optional<uint32_t> DwarfTypes::find_record(std::span<const std::string> functions, uint64_t size,
-                                                RecordSource source, TypeTable& table) {
+std::optional<uint32_t> DwarfTypes::find_record(std::span<const std::string> functions,
+                                                uint64_t size, RecordSource source,
+                                                TypeTable& table) {
   if (!state_->context)
     return std::nullopt;
   Candidates candidates{size, {}, {}};

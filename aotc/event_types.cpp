@@ -16,7 +16,8 @@ constexpr uint64_t kLargestRecord = 1u << 24;
 
 RecordSource source_of(const bpf::Program& program, bpf::InsnIndex insn) {
   const auto* call = std::get_if<bpf::CallHelper>(&program.at(insn).insn);
-  return call != nullptr && call->id == kRingbufSubmit ? RecordSource::pointer : RecordSource::object;
+  return call != nullptr && call->id == kRingbufSubmit ? RecordSource::pointer
+                                                       : RecordSource::object;
 }
 
 void add_row(std::vector<bpfaot_event>& rows, const bpfaot_event& row) {
@@ -47,13 +48,16 @@ std::vector<bpfaot_event> find_events(const bpf::Object& object,
     for (const verifier::OutputFact& output : programs[index].facts().outputs) {
       if (!output.map.valid() || output.size_max == 0 || output.size_max > kLargestRecord)
         continue;
-      uint32_t type = dwarf.find_record(functions, output.size_max, source_of(program, output.insn), table).value_or(0);
+      uint32_t type =
+          dwarf.find_record(functions, output.size_max, source_of(program, output.insn), table)
+              .value_or(0);
       if (type == 0)
         type = btf.find_record(output.size_max);
       if (type == 0)
         continue;
       const bool is_fixed = output.size_min == output.size_max;
-      add_row(rows, {output.map.value, is_fixed ? uint32_t(output.size_max) : BPFAOT_NONE, type, index});
+      add_row(rows,
+              {output.map.value, is_fixed ? uint32_t(output.size_max) : BPFAOT_NONE, type, index});
     }
   }
   return rows;

@@ -33,9 +33,13 @@ FunctionLowering::FunctionLowering(ProgramLowering& program, bpf::FuncId id)
     : program_(program), id_(id), source_(program.program().functions[id.value]),
       function_(program.functions[id.value]), b_(program.module.context()) {}
 
-llvm::Value* FunctionLowering::get_int(Reg reg) { return b_.CreateLoad(b_.getInt64Ty(), ints_[reg.number]); }
+llvm::Value* FunctionLowering::get_int(Reg reg) {
+  return b_.CreateLoad(b_.getInt64Ty(), ints_[reg.number]);
+}
 
-llvm::Value* FunctionLowering::get_ptr(Reg reg) { return b_.CreateLoad(b_.getPtrTy(), ptrs_[reg.number]); }
+llvm::Value* FunctionLowering::get_ptr(Reg reg) {
+  return b_.CreateLoad(b_.getPtrTy(), ptrs_[reg.number]);
+}
 
 void FunctionLowering::set_int(Reg reg, llvm::Value* value) {
   value = b_.CreateZExt(value, b_.getInt64Ty());
@@ -66,8 +70,9 @@ void FunctionLowering::create_cells() {
   }
 }
 
-// The frame is one object: pointers into it may be computed, so it cannot be cut up by us (LLVM cuts
-// what does not escape). The kernel lets programs read what they did not write; such bytes are zero.
+// The frame is one object: pointers into it may be computed, so it cannot be cut up by us (LLVM
+// cuts what does not escape). The kernel lets programs read what they did not write; such bytes are
+// zero.
 void FunctionLowering::create_frame() {
   const verifier::FunctionFacts& facts = program_.facts().functions[id_.value];
   const uint32_t size = (facts.stack_depth + 15) / 16 * 16;
@@ -75,11 +80,14 @@ void FunctionLowering::create_frame() {
     set_ptr(bpf::kFramePointer, llvm::ConstantPointerNull::get(b_.getPtrTy()));
     return;
   }
-  llvm::AllocaInst* frame = b_.CreateAlloca(llvm::ArrayType::get(b_.getInt8Ty(), size), nullptr, "frame");
+  llvm::AllocaInst* frame =
+      b_.CreateAlloca(llvm::ArrayType::get(b_.getInt8Ty(), size), nullptr, "frame");
   frame->setAlignment(llvm::Align(16));
   for (const verifier::ByteRange& range : facts.unwritten)
-    b_.CreateMemSet(b_.CreateConstGEP1_64(b_.getInt8Ty(), frame, static_cast<uint64_t>(int64_t{size} + range.begin)),
-                    b_.getInt8(0), static_cast<uint64_t>(range.end - range.begin), llvm::MaybeAlign());
+    b_.CreateMemSet(b_.CreateConstGEP1_64(b_.getInt8Ty(), frame,
+                                          static_cast<uint64_t>(int64_t{size} + range.begin)),
+                    b_.getInt8(0), static_cast<uint64_t>(range.end - range.begin),
+                    llvm::MaybeAlign());
   set_ptr(bpf::kFramePointer, b_.CreateConstGEP1_64(b_.getInt8Ty(), frame, size));
 }
 
@@ -92,7 +100,8 @@ void FunctionLowering::create_blocks() {
   const auto need = [&](InsnIndex insn) {
     llvm::BasicBlock*& block = blocks_[insn.value - source_.begin.value];
     if (block == nullptr)
-      block = llvm::BasicBlock::Create(b_.getContext(), "i" + std::to_string(insn.value), function_);
+      block =
+          llvm::BasicBlock::Create(b_.getContext(), "i" + std::to_string(insn.value), function_);
   };
   need(source_.begin);
   for (InsnIndex i = source_.begin; i < source_.end; i = i.next()) {
@@ -159,7 +168,8 @@ Status FunctionLowering::run() {
 }
 
 Status FunctionLowering::lower_insn() {
-  return std::visit([this](const auto& insn) { return lower(insn); }, program_.program().at(at_).insn);
+  return std::visit([this](const auto& insn) { return lower(insn); },
+                    program_.program().at(at_).insn);
 }
 
 Status FunctionLowering::unsupported(const char* what) {
@@ -179,7 +189,8 @@ llvm::Value* FunctionLowering::compare(const bpf::Branch& insn) {
     const Reg* reg = std::get_if<Reg>(&insn.src);
     const auto predicate = insn.cond == Cond::eq ? llvm::CmpInst::ICMP_EQ : llvm::CmpInst::ICMP_NE;
     if (imm != nullptr && *imm == 0)
-      return b_.CreateICmp(predicate, get_ptr(insn.dst), llvm::ConstantPointerNull::get(b_.getPtrTy()));
+      return b_.CreateICmp(predicate, get_ptr(insn.dst),
+                           llvm::ConstantPointerNull::get(b_.getPtrTy()));
     if (reg != nullptr && is_pointer(fact(*reg).kind))
       return b_.CreateICmp(predicate, get_ptr(insn.dst), get_ptr(*reg));
   }
@@ -197,7 +208,8 @@ llvm::Value* FunctionLowering::compare(const bpf::Branch& insn) {
   case Cond::sge: return b_.CreateICmpSGE(left, right);
   case Cond::slt: return b_.CreateICmpSLT(left, right);
   case Cond::sle: return b_.CreateICmpSLE(left, right);
-  case Cond::set: return b_.CreateICmpNE(b_.CreateAnd(left, right), llvm::ConstantInt::get(int_type(bits), 0));
+  case Cond::set:
+    return b_.CreateICmpNE(b_.CreateAnd(left, right), llvm::ConstantInt::get(int_type(bits), 0));
   }
   __builtin_unreachable();
 }
@@ -217,7 +229,8 @@ Status FunctionLowering::lower(const bpf::Branch& insn) {
 Status FunctionLowering::lower(const bpf::MayGoto&) {
   llvm::Value* left = b_.CreateLoad(b_.getInt64Ty(), may_goto_);
   llvm::Value* is_spent = b_.CreateICmpEQ(left, b_.getInt64(0));
-  b_.CreateStore(b_.CreateSub(left, b_.CreateZExt(b_.CreateNot(is_spent), b_.getInt64Ty())), may_goto_);
+  b_.CreateStore(b_.CreateSub(left, b_.CreateZExt(b_.CreateNot(is_spent), b_.getInt64Ty())),
+                 may_goto_);
   b_.CreateCondBr(is_spent, block_at(program_.program().at(at_).target), block_at(at_.next()));
   return {};
 }
@@ -230,24 +243,22 @@ Status FunctionLowering::lower(const bpf::Exit&) {
 
 Status FunctionLowering::lower(const bpf::LoadImm64& insn) {
   switch (insn.kind) {
-  case bpf::Imm64Kind::imm:
-    set_int(insn.dst, b_.getInt64(insn.imm));
-    return {};
+  case bpf::Imm64Kind::imm: set_int(insn.dst, b_.getInt64(insn.imm)); return {};
   case bpf::Imm64Kind::map:
     set_ptr(insn.dst, program_.module.map_desc(bpf::MapId(insn.imm & UINT32_MAX)));
     return {};
   case bpf::Imm64Kind::map_value:
-    set_ptr(insn.dst, b_.CreateConstGEP1_64(b_.getInt8Ty(),
-                                            program_.module.map_data(b_, bpf::MapId(insn.imm & UINT32_MAX)),
-                                            insn.imm >> 32));
+    set_ptr(insn.dst,
+            b_.CreateConstGEP1_64(b_.getInt8Ty(),
+                                  program_.module.map_data(b_, bpf::MapId(insn.imm & UINT32_MAX)),
+                                  insn.imm >> 32));
     return {};
   case bpf::Imm64Kind::func:
     set_ptr(insn.dst, program_.functions[insn.imm & UINT32_MAX]);
     return {};
   case bpf::Imm64Kind::ksym:
   case bpf::Imm64Kind::map_index:
-  case bpf::Imm64Kind::map_index_value:
-    break;
+  case bpf::Imm64Kind::map_index_value: break;
   }
   return unsupported("addresses of kernel symbols");
 }

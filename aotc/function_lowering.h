@@ -9,8 +9,8 @@
 // disappear. Where paths disagree (Kind::mixed) the integer cell is read: slower, always right.
 //
 // Nothing here may be undefined for LLVM: every case that eBPF defines and LLVM does not (division
-// by zero, wide shifts, INT_MIN / -1) is written out, there is no nsw, no inbounds, no mustprogress,
-// and instructions that the verifier never reached trap.
+// by zero, wide shifts, INT_MIN / -1) is written out, there is no nsw, no inbounds, no
+// mustprogress, and instructions that the verifier never reached trap.
 //
 // Memory rules (issue: a load of shared memory must not be repeated after a check):
 //   stack frames, ring-buffer records, contexts, .rodata: plain;
@@ -41,8 +41,9 @@ struct ProgramLowering {
 
 inline bool is_pointer(verifier::Kind kind) {
   using verifier::Kind;
-  return kind == Kind::ctx || kind == Kind::map_handle || kind == Kind::map_value || kind == Kind::stack ||
-         kind == Kind::memory || kind == Kind::function || kind == Kind::pointer;
+  return kind == Kind::ctx || kind == Kind::map_handle || kind == Kind::map_value ||
+         kind == Kind::stack || kind == Kind::memory || kind == Kind::function ||
+         kind == Kind::pointer;
 }
 
 class FunctionLowering {
@@ -92,8 +93,8 @@ private:
   Status lower(const bpf::LoadAcquire& insn);
   Status lower(const bpf::StoreRelease& insn);
   Result<Access> access(bpf::Reg base, int16_t off, uint32_t size, bool is_store);
-  Result<Access> context_access(const verifier::RegFact& fact, bpf::Reg base, int16_t off, uint32_t size,
-                                bool is_store);
+  Result<Access> context_access(const verifier::RegFact& fact, bpf::Reg base, int16_t off,
+                                uint32_t size, bool is_store);
   llvm::Value* load(const Access& access);
   void store(const Access& access, llvm::Value* value);
   bool next_is_pointer(bpf::Reg reg) const;
@@ -129,7 +130,8 @@ private:
   bpf::InsnIndex at_;
   std::array<llvm::AllocaInst*, 11> ints_{}, ptrs_{};
   llvm::AllocaInst* may_goto_ = nullptr;
-  std::vector<llvm::BasicBlock*> blocks_; // by instruction of this function; null: none begins there
+  std::vector<llvm::BasicBlock*>
+      blocks_; // by instruction of this function; null: none begins there
 };
 
 } // namespace bpfaot::aotc

@@ -15,7 +15,9 @@
 namespace bpfaot::aotc {
 namespace {
 
-std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+std::vector<uint8_t> bytes_of(const std::string& text) {
+  return {text.begin(), text.end()};
+}
 
 // One program that may be attached decides for all: they share minirt's functions.
 RegisterUse register_use(std::span<const verifier::VerifiedProgram> programs) {
@@ -34,8 +36,9 @@ public:
 
   Result<std::vector<uint8_t>> run() {
     machine_ = TRY(create_machine(target_, cpu_, options_.opt_level));
-    Runtime runtime = TRY(Runtime::read(
-        options_.resource_dir.empty() ? Runtime::default_directory() : options_.resource_dir, target_, context_));
+    Runtime runtime = TRY(Runtime::read(options_.resource_dir.empty() ? Runtime::default_directory()
+                                                                      : options_.resource_dir,
+                                        target_, context_));
     finished("runtime");
     const std::unique_ptr<llvm::Module> module = TRY(lower(runtime));
     TRY(std::move(runtime).link_into(*module, target_, cpu_, use_));
@@ -66,9 +69,14 @@ private:
       lowered_.push_back(TRY(lower_program(module, request_.programs[i], i)));
     module.finish_runtime_block();
     Manifest manifest;
-    fill_manifest({.object = request_.object, .programs = request_.programs, .lowered = lowered_,
-                   .target = target_, .cpu = cpu_, .fix_maps = options_.fix_maps,
-                   .has_printk_map = module.has_printk_map(), .map_count = module.map_count()},
+    fill_manifest({.object = request_.object,
+                   .programs = request_.programs,
+                   .lowered = lowered_,
+                   .target = target_,
+                   .cpu = cpu_,
+                   .fix_maps = options_.fix_maps,
+                   .has_printk_map = module.has_printk_map(),
+                   .map_count = module.map_count()},
                   manifest);
     if (use_ == RegisterUse::all) {
       manifest.head.capabilities |= BPFAOT_CAP_VECTOR;
@@ -113,6 +121,8 @@ private:
 
 } // namespace
 
-Result<std::vector<uint8_t>> make_image(const ImageRequest& request) { return ImageMaker(request).run(); }
+Result<std::vector<uint8_t>> make_image(const ImageRequest& request) {
+  return ImageMaker(request).run();
+}
 
 } // namespace bpfaot::aotc

@@ -61,7 +61,8 @@ std::string print_linear(const verifier::VerifiedProgram& verified, bool with_fa
     text += function.name + ":\n";
     for (InsnIndex i = function.begin; i < function.end; i = i.next()) {
       const bpf::ProgramInsn& insn = program.at(i);
-      if (const bpf::LineInfo* line = program.line_of(i); line != nullptr && &line->text != last_line) {
+      if (const bpf::LineInfo* line = program.line_of(i);
+          line != nullptr && &line->text != last_line) {
         text += "  ; " + line->text + "\n";
         last_line = &line->text;
       }
@@ -91,7 +92,8 @@ std::string escape(const std::string& text) {
 // Basic blocks of a function as nodes, branches as edges.
 std::string print_graph(const verifier::VerifiedProgram& verified) {
   const bpf::Program& program = verified.program();
-  std::string text = "digraph \"" + escape(program.name) + "\" {\n  node [shape=box fontname=monospace];\n";
+  std::string text =
+      "digraph \"" + escape(program.name) + "\" {\n  node [shape=box fontname=monospace];\n";
   for (const bpf::Function& function : program.functions) {
     std::set<uint32_t> leaders = {function.begin.value};
     for (InsnIndex i = function.begin; i < function.end; i = i.next())
@@ -103,12 +105,16 @@ std::string print_graph(const verifier::VerifiedProgram& verified) {
       if (to < function.end.value)
         text += "  b" + std::to_string(from) + " -> b" + std::to_string(to) + ";\n";
     };
-    for (auto leader = leaders.begin(); leader != leaders.end() && *leader < function.end.value; ++leader) {
-      const uint32_t end = std::next(leader) == leaders.end() ? function.end.value
-                                                              : std::min(*std::next(leader), function.end.value);
+    for (auto leader = leaders.begin(); leader != leaders.end() && *leader < function.end.value;
+         ++leader) {
+      const uint32_t end = std::next(leader) == leaders.end()
+                               ? function.end.value
+                               : std::min(*std::next(leader), function.end.value);
       text += "  b" + std::to_string(*leader) + " [label=\"";
       for (uint32_t i = *leader; i < end; ++i)
-        text += escape(std::to_string(program.insns[i].slot.value) + ": " + bpf::print(program.insns[i].insn)) + "\\l";
+        text += escape(std::to_string(program.insns[i].slot.value) + ": " +
+                       bpf::print(program.insns[i].insn)) +
+                "\\l";
       text += "\"];\n";
       const bpf::ProgramInsn& last = program.insns[end - 1];
       const bool jumps = std::holds_alternative<bpf::Jump>(last.insn);
@@ -126,7 +132,8 @@ std::string print_graph(const verifier::VerifiedProgram& verified) {
 std::string print_stage(Emit stage, std::span<const verifier::VerifiedProgram> programs) {
   std::string text;
   for (const verifier::VerifiedProgram& verified : programs)
-    text += stage == Emit::cfg ? print_graph(verified) : print_linear(verified, stage == Emit::facts);
+    text +=
+        stage == Emit::cfg ? print_graph(verified) : print_linear(verified, stage == Emit::facts);
   return text;
 }
 

@@ -12,7 +12,9 @@ using bpf::Reg;
 
 namespace {
 
-uint32_t bits_of(bpf::Width width) { return width == bpf::Width::w64 ? 64 : 32; }
+uint32_t bits_of(bpf::Width width) {
+  return width == bpf::Width::w64 ? 64 : 32;
+}
 
 } // namespace
 
@@ -42,8 +44,10 @@ bool FunctionLowering::lower_pointer_alu(const bpf::Alu& insn) {
       return true;
     }
   }
-  if (insn.op == AluOp::sub && dst_points && (src == nullptr || fact(*src).kind == verifier::Kind::scalar)) {
-    set_ptr(insn.dst, b_.CreateGEP(b_.getInt8Ty(), get_ptr(insn.dst), b_.CreateNeg(operand(insn.src, 64))));
+  if (insn.op == AluOp::sub && dst_points &&
+      (src == nullptr || fact(*src).kind == verifier::Kind::scalar)) {
+    set_ptr(insn.dst,
+            b_.CreateGEP(b_.getInt8Ty(), get_ptr(insn.dst), b_.CreateNeg(operand(insn.src, 64))));
     return true;
   }
   return false;
@@ -78,7 +82,8 @@ llvm::Value* FunctionLowering::divide(const bpf::Alu& insn, llvm::Value* dst, ll
 llvm::Value* FunctionLowering::divide_signed(bool remainder, llvm::Value* dst, llvm::Value* src) {
   llvm::Constant* zero = llvm::ConstantInt::get(dst->getType(), 0);
   llvm::Value* is_zero = b_.CreateICmpEQ(src, zero);
-  llvm::Value* is_minus_one = b_.CreateICmpEQ(src, llvm::ConstantInt::getSigned(dst->getType(), -1));
+  llvm::Value* is_minus_one =
+      b_.CreateICmpEQ(src, llvm::ConstantInt::getSigned(dst->getType(), -1));
   llvm::Value* safe = b_.CreateSelect(b_.CreateOr(is_zero, is_minus_one),
                                       llvm::ConstantInt::get(dst->getType(), 1), src);
   llvm::Value* result = remainder ? b_.CreateSRem(dst, safe) : b_.CreateSDiv(dst, safe);
@@ -123,7 +128,8 @@ Status FunctionLowering::lower(const bpf::Neg& insn) {
 }
 
 Status FunctionLowering::lower(const bpf::MovSx& insn) {
-  set_int(insn.dst, b_.CreateSExt(narrow(get_int(insn.src), insn.bits), int_type(bits_of(insn.width))));
+  set_int(insn.dst,
+          b_.CreateSExt(narrow(get_int(insn.src), insn.bits), int_type(bits_of(insn.width))));
   return {};
 }
 

@@ -59,9 +59,10 @@ Status FunctionLowering::note_helper(const bpf::HelperInfo& helper) {
 Status FunctionLowering::note_raw_context() {
   if (program_.result.kind == BPFAOT_KIND_PROBE &&
       machine_of(program_.program().ctx_machine) != &program_.module.target())
-    return program_.fail_at(at_, Code::kCtxNoCounterpart,
-                            "the register file is read as memory, and the object's layout of it is not that of " +
-                                std::string(program_.module.target().name));
+    return program_.fail_at(
+        at_, Code::kCtxNoCounterpart,
+        "the register file is read as memory, and the object's layout of it is not that of " +
+            std::string(program_.module.target().name));
   program_.result.flags |= BPFAOT_PROG_CTX_ESCAPES;
   return {};
 }
@@ -71,7 +72,8 @@ Status FunctionLowering::lower(const bpf::CallHelper& insn) {
   if (helper == nullptr)
     return unsupported("calls of helpers that minirt does not have");
   TRY(note_helper(*helper));
-  llvm::Function* callee = program_.module.runtime_function("__bpfaot_rt_" + std::string(helper->name));
+  llvm::Function* callee =
+      program_.module.runtime_function("__bpfaot_rt_" + std::string(helper->name));
   if (callee == nullptr || callee->arg_size() != helper->arg_count() + 1)
     return program_.fail_at(at_, Code::kResource,
                             "the runtime has no fitting function for " + bpf::helper_name(insn.id));
@@ -102,7 +104,8 @@ Status FunctionLowering::lower(const bpf::CallLocal&) {
     if (fact(reg).kind == Kind::none)
       arguments.push_back(llvm::Constant::getNullValue(callee->getArg(i)->getType()));
     else
-      arguments.push_back(callee->getArg(i)->getType()->isPointerTy() ? get_ptr(reg) : get_int(reg));
+      arguments.push_back(callee->getArg(i)->getType()->isPointerTy() ? get_ptr(reg)
+                                                                      : get_int(reg));
   }
   llvm::CallInst* call = b_.CreateCall(callee, arguments);
   if (call->getType()->isPointerTy())

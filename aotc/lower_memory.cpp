@@ -21,7 +21,8 @@ namespace {
 llvm::Align alignment(uint32_t align, int16_t off) {
   uint32_t known = std::bit_floor(std::clamp(align, 1u, 4096u));
   if (off != 0)
-    known = std::min(known, 1u << std::countr_zero(static_cast<uint32_t>(static_cast<uint16_t>(off))));
+    known =
+        std::min(known, 1u << std::countr_zero(static_cast<uint32_t>(static_cast<uint16_t>(off))));
   return llvm::Align(known);
 }
 
@@ -30,21 +31,21 @@ llvm::Align alignment(uint32_t align, int16_t off) {
 // The fact about `reg` after this instruction, when the next one is what follows.
 bool FunctionLowering::next_is_pointer(Reg reg) const {
   const bpf::InsnIndex next = at_.next();
-  return next < source_.end && is_pointer(program_.facts().insns[next.value].before[reg.number].kind);
+  return next < source_.end &&
+         is_pointer(program_.facts().insns[next.value].before[reg.number].kind);
 }
 
-Result<FunctionLowering::Access> FunctionLowering::access(Reg base, int16_t off, uint32_t size, bool is_store) {
+Result<FunctionLowering::Access> FunctionLowering::access(Reg base, int16_t off, uint32_t size,
+                                                          bool is_store) {
   const verifier::RegFact& base_fact = fact(base);
   if (base_fact.kind == Kind::ctx)
     return context_access(base_fact, base, off, size, is_store);
   Access result{.address = nullptr, .size = size, .align = alignment(base_fact.align, off)};
-  result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base), llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
+  result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base),
+                                llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
   switch (base_fact.kind) {
-  case Kind::stack:
-    result.frame = true;
-    break;
-  case Kind::memory:
-    break;
+  case Kind::stack: result.frame = true; break;
+  case Kind::memory: break;
   case Kind::map_value: {
     const bpf::MapDef* map =
         base_fact.map.valid() ? &program_.module.object().maps[base_fact.map.value] : nullptr;
@@ -65,12 +66,13 @@ Result<FunctionLowering::Access> FunctionLowering::access(Reg base, int16_t off,
 
 // A program reads offset N of the register file of the machine that it was compiled for; the code
 // reads the register that means the same on the target.
-Result<FunctionLowering::Access> FunctionLowering::context_access(const verifier::RegFact& base_fact, Reg base,
-                                                                  int16_t off, uint32_t size, bool is_store) {
+Result<FunctionLowering::Access>
+FunctionLowering::context_access(const verifier::RegFact& base_fact, Reg base, int16_t off,
+                                 uint32_t size, bool is_store) {
   Access result{.address = nullptr, .size = size, .align = llvm::Align(1)};
   if (program_.result.kind != BPFAOT_KIND_PROBE) {
-    result.address =
-        b_.CreateGEP(b_.getInt8Ty(), get_ptr(base), llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
+    result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base),
+                                  llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
     result.align = alignment(base_fact.align, off);
     return result;
   }
@@ -79,19 +81,23 @@ Result<FunctionLowering::Access> FunctionLowering::context_access(const verifier
     return program_.fail_at(at_, Code::kCtxArchUnknown,
                             "the object does not tell which machine's registers it reads");
   if (!base_fact.range.is_constant() || is_store)
-    return program_.fail_at(at_, Code::kLowering, "the register file is accessed in a way that cannot be mapped");
+    return program_.fail_at(at_, Code::kLowering,
+                            "the register file is accessed in a way that cannot be mapped");
   const uint64_t offset = base_fact.range.umin + static_cast<uint64_t>(int64_t{off});
   const targets::RegSlot* slot =
       offset <= UINT32_MAX ? targets::slot_at(*source, static_cast<uint32_t>(offset)) : nullptr;
   if (slot == nullptr || offset + size > slot->offset + slot->size)
     return program_.fail_at(at_, Code::kCtxNoCounterpart,
-                            "offset " + std::to_string(offset) + " is no register of " + std::string(source->name));
+                            "offset " + std::to_string(offset) + " is no register of " +
+                                std::string(source->name));
   const targets::Target& target = program_.module.target();
-  const targets::RegSlot* own = targets::counterpart(*source, *slot, target, program_.program().kind.is_return);
+  const targets::RegSlot* own =
+      targets::counterpart(*source, *slot, target, program_.program().kind.is_return);
   if (own == nullptr)
     return program_.fail_at(at_, Code::kCtxNoCounterpart,
-                            "register " + std::string(slot->user_name) + " of " + std::string(source->name) +
-                                " has no counterpart on " + std::string(target.name));
+                            "register " + std::string(slot->user_name) + " of " +
+                                std::string(source->name) + " has no counterpart on " +
+                                std::string(target.name));
   const uint64_t place = own->offset + (offset - slot->offset);
   program_.result.ctx_reads |= uint64_t{1} << (own - target.pt_regs.data());
   // From the context's start, whatever the program added to the pointer before.
@@ -106,7 +112,8 @@ llvm::Value* FunctionLowering::load(const Access& access) {
   if (!access.shared) {
     llvm::LoadInst* load = b_.CreateAlignedLoad(type, access.address, access.align);
     if (access.invariant)
-      load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(b_.getContext(), {}));
+      load->setMetadata(llvm::LLVMContext::MD_invariant_load,
+                        llvm::MDNode::get(b_.getContext(), {}));
     return load;
   }
   if (access.align.value() >= access.size) {
@@ -130,7 +137,8 @@ void FunctionLowering::store(const Access& access, llvm::Value* value) {
     return;
   }
   if (access.align.value() >= access.size) {
-    b_.CreateAlignedStore(value, access.address, llvm::Align(access.size))->setAtomic(llvm::AtomicOrdering::Unordered);
+    b_.CreateAlignedStore(value, access.address, llvm::Align(access.size))
+        ->setAtomic(llvm::AtomicOrdering::Unordered);
     return;
   }
   for (uint32_t i = 0; i < access.size; ++i) {
@@ -143,7 +151,8 @@ void FunctionLowering::store(const Access& access, llvm::Value* value) {
 Status FunctionLowering::lower(const bpf::Load& insn) {
   const Access from = TRY(access(insn.base, insn.off, bytes(insn.size), false));
   if (from.frame && insn.size == bpf::Size::b8 && next_is_pointer(insn.dst)) {
-    set_ptr(insn.dst, b_.CreateAlignedLoad(b_.getPtrTy(), from.address, from.align)); // a filled spill
+    set_ptr(insn.dst,
+            b_.CreateAlignedLoad(b_.getPtrTy(), from.address, from.align)); // a filled spill
     return {};
   }
   llvm::Value* value = load(from);
@@ -162,16 +171,16 @@ Status FunctionLowering::lower(const bpf::Store& insn) {
   return {};
 }
 
-// Without fetch: relaxed, as in the kernel. With: fully ordered. Natural alignment is the verifier's
-// promise.
+// Without fetch: relaxed, as in the kernel. With: fully ordered. Natural alignment is the
+// verifier's promise.
 Status FunctionLowering::lower(const bpf::Atomic& insn) {
   const Access at = TRY(access(insn.base, insn.off, bytes(insn.size), true));
   const llvm::Align align(at.size);
   llvm::Value* value = narrow(get_int(insn.src), at.size * 8);
   if (insn.op == AtomicOp::compare_exchange) {
     const Reg r0{0};
-    llvm::Value* pair = b_.CreateAtomicCmpXchg(at.address, narrow(get_int(r0), at.size * 8), value, align,
-                                               llvm::AtomicOrdering::SequentiallyConsistent,
+    llvm::Value* pair = b_.CreateAtomicCmpXchg(at.address, narrow(get_int(r0), at.size * 8), value,
+                                               align, llvm::AtomicOrdering::SequentiallyConsistent,
                                                llvm::AtomicOrdering::SequentiallyConsistent);
     set_int(r0, b_.CreateExtractValue(pair, 0));
     return {};
@@ -198,7 +207,8 @@ Status FunctionLowering::lower(const bpf::Atomic& insn) {
 
 Status FunctionLowering::lower(const bpf::LoadAcquire& insn) {
   const Access from = TRY(access(insn.base, insn.off, bytes(insn.size), false));
-  llvm::LoadInst* load = b_.CreateAlignedLoad(int_type(from.size * 8), from.address, llvm::Align(from.size));
+  llvm::LoadInst* load =
+      b_.CreateAlignedLoad(int_type(from.size * 8), from.address, llvm::Align(from.size));
   load->setAtomic(llvm::AtomicOrdering::Acquire);
   set_int(insn.dst, load);
   return {};

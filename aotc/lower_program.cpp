@@ -3,11 +3,9 @@
 // One program: an LLVM function for each of its functions, and the entry that the trampoline calls.
 //
 //   uint64_t entry(void *ctx) {
-//     struct bpfaot_env env = {ctx, site, 0, 0, index};      // site = ((void **)ctx)[-1] when needed
-//     if (flags && !__bpfaot_rt_enter(&env, flags)) return 0; // missed, counted
-//     uint64_t r = main(&env, ctx);
-//     if (flags) __bpfaot_rt_leave(&env, flags);
-//     return r;
+//     struct bpfaot_env env = {ctx, site, 0, 0, index};      // site = ((void **)ctx)[-1] when
+//     needed if (flags && !__bpfaot_rt_enter(&env, flags)) return 0; // missed, counted uint64_t r
+//     = main(&env, ctx); if (flags) __bpfaot_rt_leave(&env, flags); return r;
 //   }
 //
 // The entry of an attached program keeps all registers where the machine's back end can do that, so
@@ -41,19 +39,22 @@ llvm::FunctionType* function_type(ProgramLowering& program, bpf::FuncId id) {
   return llvm::FunctionType::get(returns_pointer ? pointer : word, parameters, false);
 }
 
-void store_field(llvm::IRBuilder<>& builder, llvm::Value* env, uint64_t offset, llvm::Value* value) {
+void store_field(llvm::IRBuilder<>& builder, llvm::Value* env, uint64_t offset,
+                 llvm::Value* value) {
   builder.CreateStore(value, builder.CreateConstGEP1_64(builder.getInt8Ty(), env, offset));
 }
 
-llvm::Value* make_env(llvm::IRBuilder<>& builder, llvm::Value* ctx, uint32_t flags, uint32_t index) {
-  llvm::AllocaInst* env =
-      builder.CreateAlloca(llvm::ArrayType::get(builder.getInt8Ty(), sizeof(bpfaot_env)), nullptr, "env");
+llvm::Value* make_env(llvm::IRBuilder<>& builder, llvm::Value* ctx, uint32_t flags,
+                      uint32_t index) {
+  llvm::AllocaInst* env = builder.CreateAlloca(
+      llvm::ArrayType::get(builder.getInt8Ty(), sizeof(bpfaot_env)), nullptr, "env");
   env->setAlignment(llvm::Align(8));
   llvm::Constant* null = llvm::ConstantPointerNull::get(builder.getPtrTy());
   llvm::Value* site = null;
   if ((flags & BPFAOT_PROG_NEEDS_SITE) != 0)
-    site = builder.CreateLoad(builder.getPtrTy(), builder.CreateConstGEP1_64(builder.getInt8Ty(), ctx,
-                                                                             static_cast<uint64_t>(-8)));
+    site = builder.CreateLoad(
+        builder.getPtrTy(),
+        builder.CreateConstGEP1_64(builder.getInt8Ty(), ctx, static_cast<uint64_t>(-8)));
   store_field(builder, env, offsetof(bpfaot_env, ctx), ctx);
   store_field(builder, env, offsetof(bpfaot_env, site), site);
   store_field(builder, env, offsetof(bpfaot_env, thread), null);
@@ -66,7 +67,8 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
   ModuleLowering& module = program.module;
   LoweredProgram& result = program.result;
   llvm::IRBuilder<> builder(module.context());
-  llvm::FunctionType* type = llvm::FunctionType::get(builder.getInt64Ty(), {builder.getPtrTy()}, false);
+  llvm::FunctionType* type =
+      llvm::FunctionType::get(builder.getInt64Ty(), {builder.getPtrTy()}, false);
   llvm::Function* entry = module.create_function(type, "entry." + program.program().name);
   entry->addParamAttr(0, llvm::Attribute::NonNull);
   if (result.kind == BPFAOT_KIND_PROBE && module.target().preserves_registers) {
@@ -82,7 +84,8 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
     llvm::Function* enter = module.runtime_function("__bpfaot_rt_enter");
     if (enter == nullptr || module.runtime_function("__bpfaot_rt_leave") == nullptr)
       return fail(Code::kResource, "the runtime has no entry functions");
-    llvm::Value* may_run = builder.CreateIsNotNull(builder.CreateCall(enter, {env, builder.getInt32(glue)}));
+    llvm::Value* may_run =
+        builder.CreateIsNotNull(builder.CreateCall(enter, {env, builder.getInt32(glue)}));
     llvm::BasicBlock* run = llvm::BasicBlock::Create(module.context(), "run", entry);
     llvm::BasicBlock* missed = llvm::BasicBlock::Create(module.context(), "missed", entry);
     builder.CreateCondBr(may_run, run, missed);
@@ -100,14 +103,16 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
 
 } // namespace
 
-Result<LoweredProgram> lower_program(ModuleLowering& module, const verifier::VerifiedProgram& verified,
-                                     uint32_t index) {
+Result<LoweredProgram> lower_program(ModuleLowering& module,
+                                     const verifier::VerifiedProgram& verified, uint32_t index) {
   ProgramLowering program{module, verified, {}, {}};
   program.result.kind = image_kind(verified.program().kind.kind);
   const auto& functions = verified.program().functions;
   for (uint32_t i = 0; i < functions.size(); ++i) {
-    const std::string name = "prog." + verified.program().name + (i == 0 ? "" : "." + functions[i].name);
-    program.functions.push_back(module.create_function(function_type(program, bpf::FuncId(i)), name));
+    const std::string name =
+        "prog." + verified.program().name + (i == 0 ? "" : "." + functions[i].name);
+    program.functions.push_back(
+        module.create_function(function_type(program, bpf::FuncId(i)), name));
   }
   for (uint32_t i = 0; i < functions.size(); ++i)
     TRY(FunctionLowering(program, bpf::FuncId(i)).run());

@@ -15,7 +15,9 @@ std::string_view features_of(const targets::Target& target, RegisterUse use) {
   return use == RegisterUse::general_only ? target.attached_features : target.buffer_features;
 }
 
-llvm::StringRef ref(std::string_view text) { return {text.data(), text.size()}; }
+llvm::StringRef ref(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 } // namespace
 
@@ -38,7 +40,9 @@ void initialise_llvm() {
   LLVMInitializeRISCVAsmParser();
 }
 
-std::string llvm_version() { return LLVM_VERSION_STRING; }
+std::string llvm_version() {
+  return LLVM_VERSION_STRING;
+}
 
 Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Target& target,
                                                             std::string_view cpu, int opt_level) {
@@ -55,9 +59,9 @@ Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Targe
   static constexpr llvm::CodeGenOptLevel kLevels[] = {
       llvm::CodeGenOptLevel::None, llvm::CodeGenOptLevel::Less, llvm::CodeGenOptLevel::Default,
       llvm::CodeGenOptLevel::Aggressive};
-  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(
-      triple, ref(cpu), ref(target.buffer_features), options, llvm::Reloc::PIC_,
-      llvm::CodeModel::Small, kLevels[opt_level]));
+  std::unique_ptr<llvm::TargetMachine> machine(
+      found->createTargetMachine(triple, ref(cpu), ref(target.buffer_features), options,
+                                 llvm::Reloc::PIC_, llvm::CodeModel::Small, kLevels[opt_level]));
   if (machine == nullptr)
     return fail(Code::kCodegen, "LLVM cannot make code for " + triple);
   return machine;

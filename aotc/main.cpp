@@ -18,13 +18,16 @@ using namespace bpfaot::aotc;
 
 constexpr int kRejected = 1, kUsage = 2, kInternalError = 70;
 
-void print(FILE* file, const std::string& text) { std::fwrite(text.data(), 1, text.size(), file); }
+void print(FILE* file, const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+}
 
 Colour colour_of(const CompileOptions& options) {
   if (options.color != CompileOptions::Color::automatic)
     return options.color == CompileOptions::Color::always ? Colour::always : Colour::never;
   const char* no_color = std::getenv("NO_COLOR");
-  return isatty(STDERR_FILENO) != 0 && (no_color == nullptr || *no_color == '\0') ? Colour::always : Colour::never;
+  return isatty(STDERR_FILENO) != 0 && (no_color == nullptr || *no_color == '\0') ? Colour::always
+                                                                                  : Colour::never;
 }
 
 // Prints what the run found and says how it ends.
@@ -48,7 +51,8 @@ int report(const CompileOptions& options, const DiagSink& sink, bool failed) {
                                       : render_human(diagnostic, colour_of(options)));
   }
   if (sink.suppressed() != 0)
-    print(stderr, "bpf-aotc: " + std::to_string(sink.suppressed()) + " more errors, see --error-limit\n");
+    print(stderr,
+          "bpf-aotc: " + std::to_string(sink.suppressed()) + " more errors, see --error-limit\n");
   return status;
 }
 

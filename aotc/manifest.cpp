@@ -39,14 +39,16 @@ private:
     for (const targets::CpuRow& row : input_.target.cpus)
       if (row.name == input_.cpu)
         head.cpu_features = row.features;
-    head.rt_size = static_cast<uint32_t>(sizeof(bpfaot_rt) + uint64_t{input_.map_count} * sizeof(bpfaot_map_slot));
+    head.rt_size = static_cast<uint32_t>(sizeof(bpfaot_rt) +
+                                         uint64_t{input_.map_count} * sizeof(bpfaot_map_slot));
     head.license = text(input_.object.license);
     head.tool = text("bpf-aotc " BPFAOT_VERSION);
     head.llvm = text("LLVM " + llvm_version() + ", lld " + linker::lld_version());
     head.triple = text(input_.target.triple);
     head.cpu = text(input_.cpu);
     const std::string& path = input_.object.path;
-    head.source_name = text(path.substr(path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1));
+    head.source_name =
+        text(path.substr(path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1));
     static_assert(sizeof(head.source_digest) == sizeof(input_.object.digest));
     std::memcpy(head.source_digest, input_.object.digest.data(), sizeof(head.source_digest));
   }
@@ -145,7 +147,9 @@ private:
                                      .flags = 0});
   }
 
-  void fill_events() { manifest_.events = find_events(input_.object, input_.programs, btf_, manifest_.types); }
+  void fill_events() {
+    manifest_.events = find_events(input_.object, input_.programs, btf_, manifest_.types);
+  }
 
   // outer[index] = &map or &program
   void fill_map_values() {
@@ -172,6 +176,8 @@ private:
 
 } // namespace
 
-void fill_manifest(const ManifestInput& input, Manifest& manifest) { Filler(input, manifest).run(); }
+void fill_manifest(const ManifestInput& input, Manifest& manifest) {
+  Filler(input, manifest).run();
+}
 
 } // namespace bpfaot::aotc

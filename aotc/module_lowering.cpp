@@ -10,7 +10,9 @@ bool is_array(const bpf::MapDef& map) {
   return map.type == bpf::MapType::array || map.type == bpf::MapType::percpu_array;
 }
 
-uint64_t block_size(uint32_t maps) { return sizeof(bpfaot_rt) + uint64_t{maps} * sizeof(bpfaot_map_slot); }
+uint64_t block_size(uint32_t maps) {
+  return sizeof(bpfaot_rt) + uint64_t{maps} * sizeof(bpfaot_map_slot);
+}
 
 } // namespace
 
@@ -24,13 +26,15 @@ ModuleLowering::ModuleLowering(llvm::LLVMContext& context, const targets::Target
   module_->setDataLayout(layout);
   module_->setPICLevel(llvm::PICLevel::BigPIC);
   // Replaced by a block of the right size when all maps are known.
-  llvm::Type* bytes = llvm::ArrayType::get(llvm::Type::getInt8Ty(context), block_size(map_count_ + 1));
+  llvm::Type* bytes =
+      llvm::ArrayType::get(llvm::Type::getInt8Ty(context), block_size(map_count_ + 1));
   rt_ = new llvm::GlobalVariable(*module_, bytes, false, llvm::GlobalValue::ExternalLinkage,
                                  llvm::Constant::getNullValue(bytes), "__bpfaot_rt");
 }
 
 void ModuleLowering::finish_runtime_block() {
-  llvm::Type* bytes = llvm::ArrayType::get(llvm::Type::getInt8Ty(context()), block_size(map_count_));
+  llvm::Type* bytes =
+      llvm::ArrayType::get(llvm::Type::getInt8Ty(context()), block_size(map_count_));
   auto* block = new llvm::GlobalVariable(*module_, bytes, false, llvm::GlobalValue::ExternalLinkage,
                                          llvm::Constant::getNullValue(bytes));
   rt_->replaceAllUsesWith(block);
@@ -55,13 +59,18 @@ llvm::GlobalVariable* ModuleLowering::map_desc(bpf::MapId id) {
   if (desc != nullptr)
     return desc;
   const bpf::MapDef& map = object_.maps[id.value];
-  const uint32_t fields[] = {static_cast<uint32_t>(map.type), map.key_size, map.value_size,
-                             options_.fix_maps ? map.max_entries : 0, map.flags, id.value,
-                             is_array(map) ? map.max_entries : 0, 0};
+  const uint32_t fields[] = {static_cast<uint32_t>(map.type),
+                             map.key_size,
+                             map.value_size,
+                             options_.fix_maps ? map.max_entries : 0,
+                             map.flags,
+                             id.value,
+                             is_array(map) ? map.max_entries : 0,
+                             0};
   static_assert(sizeof(fields) == sizeof(bpfaot_map_desc));
   llvm::Constant* value = llvm::ConstantDataArray::get(context(), fields);
-  desc = new llvm::GlobalVariable(*module_, value->getType(), true, llvm::GlobalValue::InternalLinkage,
-                                  value, "map." + map.name);
+  desc = new llvm::GlobalVariable(*module_, value->getType(), true,
+                                  llvm::GlobalValue::InternalLinkage, value, "map." + map.name);
   desc->setAlignment(llvm::Align(8));
   return desc;
 }

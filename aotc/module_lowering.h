@@ -20,8 +20,8 @@
 namespace bpfaot::aotc {
 
 struct LoweringOptions {
-  std::string cpu;                // LLVM's name
-  bool fix_maps = false;          // fold max_entries too
+  std::string cpu;       // LLVM's name
+  bool fix_maps = false; // fold max_entries too
   RegisterUse registers = RegisterUse::general_only;
 };
 
@@ -38,8 +38,9 @@ struct LoweredProgram {
 
 class ModuleLowering {
 public:
-  ModuleLowering(llvm::LLVMContext& context, const targets::Target& target, const bpf::Object& object,
-                 const Runtime& runtime, LoweringOptions options, const llvm::DataLayout& layout);
+  ModuleLowering(llvm::LLVMContext& context, const targets::Target& target,
+                 const bpf::Object& object, const Runtime& runtime, LoweringOptions options,
+                 const llvm::DataLayout& layout);
 
   llvm::Module& module() { return *module_; }
   llvm::LLVMContext& context() { return module_->getContext(); }
@@ -49,7 +50,8 @@ public:
   const bpf::Object& object() const { return object_; }
   uint32_t map_count() const { return map_count_; }
 
-  // The hidden ring buffer of trace_printk: the map after the object's own, made when first asked for.
+  // The hidden ring buffer of trace_printk: the map after the object's own, made when first asked
+  // for.
   void need_printk_map();
   bool has_printk_map() const { return has_printk_map_; }
 
@@ -75,7 +77,7 @@ private:
 };
 
 // One program: its functions, its entry glue. Diagnostics name the program and the instruction.
-Result<LoweredProgram> lower_program(ModuleLowering& module, const verifier::VerifiedProgram& program,
-                                     uint32_t index);
+Result<LoweredProgram> lower_program(ModuleLowering& module,
+                                     const verifier::VerifiedProgram& program, uint32_t index);
 
 } // namespace bpfaot::aotc

@@ -26,10 +26,14 @@ namespace {
 
 constexpr std::array kMemoryFunctions = {"memcpy", "memmove", "memset", "memcmp"};
 
-bool is_memory_function(const llvm::Function& function) { return function.getName().starts_with("mem"); }
+bool is_memory_function(const llvm::Function& function) {
+  return function.getName().starts_with("mem");
+}
 
 // What an llvm::Error says, as a diagnostic at the border of this room.
-std::string text_of(llvm::Error error) { return llvm::toString(std::move(error)); }
+std::string text_of(llvm::Error error) {
+  return llvm::toString(std::move(error));
+}
 
 void declare_memory_functions(llvm::Module& module) {
   llvm::LLVMContext& context = module.getContext();
@@ -46,17 +50,19 @@ bool stays_visible(const llvm::GlobalValue& value) {
   return value.getName() == "bpfaot_image" || value.getName() == "__bpfaot_rt";
 }
 
-// The runtime block is filled before any program runs and read-only afterwards, so what is read from
-// it may be read once. Metadata that does not hold in this company goes: programs have no C types
-// for alias analysis to reason with, and the bitcode's -O1 forbids unrolling.
+// The runtime block is filled before any program runs and read-only afterwards, so what is read
+// from it may be read once. Metadata that does not hold in this company goes: programs have no C
+// types for alias analysis to reason with, and the bitcode's -O1 forbids unrolling.
 void adjust_metadata(llvm::Function& function) {
   for (llvm::Instruction& insn : llvm::instructions(function)) {
     insn.setMetadata(llvm::LLVMContext::MD_tbaa, nullptr);
     insn.setMetadata(llvm::LLVMContext::MD_tbaa_struct, nullptr);
     insn.setMetadata(llvm::LLVMContext::MD_loop, nullptr);
     auto* load = llvm::dyn_cast<llvm::LoadInst>(&insn);
-    if (load != nullptr && llvm::getUnderlyingObject(load->getPointerOperand())->getName() == "__bpfaot_rt")
-      load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(load->getContext(), {}));
+    if (load != nullptr &&
+        llvm::getUnderlyingObject(load->getPointerOperand())->getName() == "__bpfaot_rt")
+      load->setMetadata(llvm::LLVMContext::MD_invariant_load,
+                        llvm::MDNode::get(load->getContext(), {}));
   }
 }
 
@@ -93,14 +99,16 @@ Result<Runtime> Runtime::read(const std::string& resource_dir, const targets::Ta
   const std::string path = resource_dir + "/" + std::string(target.triple) + "/minirt.bc";
   auto bytes = read_file(path);
   if (!bytes)
-    return Failure(make_error(Code::kResource, "the runtime for " + std::string(target.name) + " is missing")
-                       .about(path)
-                       .hint("--resource-dir= names the directory that has " + std::string(target.triple) +
-                             "/minirt.bc"));
+    return Failure(
+        make_error(Code::kResource, "the runtime for " + std::string(target.name) + " is missing")
+            .about(path)
+            .hint("--resource-dir= names the directory that has " + std::string(target.triple) +
+                  "/minirt.bc"));
   const llvm::StringRef view(reinterpret_cast<const char*>(bytes->data()), bytes->size());
   auto module = llvm::parseBitcodeFile(llvm::MemoryBufferRef(view, "minirt"), context);
   if (!module)
-    return Failure(make_error(Code::kResource, "the runtime is not bitcode of LLVM " + llvm_version() + ": " +
+    return Failure(make_error(Code::kResource, "the runtime is not bitcode of LLVM " +
+                                                   llvm_version() + ": " +
                                                    text_of(module.takeError()))
                        .about(path));
   llvm::StripDebugInfo(**module);

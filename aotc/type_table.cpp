@@ -26,7 +26,8 @@ uint32_t TypeTable::add(const bpfaot_type& type) {
 }
 
 uint32_t TypeTable::add_int(std::string_view name, uint32_t size, uint32_t encoding) {
-  return add({.kind = BPFAOT_TYPE_INT, .name = strings_.add(name), .size = size, .encoding = encoding});
+  return add(
+      {.kind = BPFAOT_TYPE_INT, .name = strings_.add(name), .size = size, .encoding = encoding});
 }
 
 uint32_t TypeTable::add_float(std::string_view name, uint32_t size) {

@@ -13,7 +13,9 @@
 namespace bpfaot::linker {
 namespace {
 
-Failure broken(std::string what) { return fail(Code::kLayout, std::move(what)); }
+Failure broken(std::string what) {
+  return fail(Code::kLayout, std::move(what));
+}
 
 Status check_header(const targets::Target& target, const ElfView& elf) {
   const Elf64_Ehdr& header = elf.header();
@@ -55,10 +57,8 @@ Status check_segments(const targets::Target& target, const ElfView& elf) {
     case PT_PHDR:
     case PT_DYNAMIC:
     case PT_NOTE:
-    case PT_RISCV_ATTRIBUTES:
-      break;
-    default:
-      return broken("the image has a segment of type " + std::to_string(segment.p_type));
+    case PT_RISCV_ATTRIBUTES: break;
+    default: return broken("the image has a segment of type " + std::to_string(segment.p_type));
     }
   }
   if (!stack)
@@ -69,22 +69,22 @@ Status check_segments(const targets::Target& target, const ElfView& elf) {
 Status check_dynamic(const ElfView& elf) {
   for (const Elf64_Dyn& entry : elf.dynamic())
     switch (entry.d_tag) {
-    case DT_NEEDED:
-      return broken("the image needs another library");
-    case DT_TEXTREL:
-      return broken("the image has text relocations");
-    case DT_INIT: case DT_FINI: case DT_INIT_ARRAY: case DT_FINI_ARRAY: case DT_PREINIT_ARRAY:
-      return broken("the image has constructors or destructors");
-    case DT_RPATH: case DT_RUNPATH:
-      return broken("the image has a search path");
-    case DT_JMPREL: case DT_REL:
-      return broken("the image has relocations of another table than DT_RELA");
+    case DT_NEEDED: return broken("the image needs another library");
+    case DT_TEXTREL: return broken("the image has text relocations");
+    case DT_INIT:
+    case DT_FINI:
+    case DT_INIT_ARRAY:
+    case DT_FINI_ARRAY:
+    case DT_PREINIT_ARRAY: return broken("the image has constructors or destructors");
+    case DT_RPATH:
+    case DT_RUNPATH: return broken("the image has a search path");
+    case DT_JMPREL:
+    case DT_REL: return broken("the image has relocations of another table than DT_RELA");
     case DT_FLAGS:
       if ((entry.d_un.d_val & (DF_TEXTREL | DF_STATIC_TLS)) != 0)
         return broken("the image's flags ask for text relocations or static TLS");
       break;
-    default:
-      break;
+    default: break;
     }
   return {};
 }
@@ -99,7 +99,8 @@ Status check_relocations(const targets::Target& target, const ElfView& elf) {
       return broken("a relocation lies outside the image");
     const auto allowed = target.allowed_dynamic_relocations;
     if (std::find(allowed.begin(), allowed.end(), ELF64_R_TYPE(rela->r_info)) == allowed.end())
-      return broken("the image has a dynamic relocation of type " + std::to_string(ELF64_R_TYPE(rela->r_info)));
+      return broken("the image has a dynamic relocation of type " +
+                    std::to_string(ELF64_R_TYPE(rela->r_info)));
   }
   return {};
 }
@@ -120,7 +121,8 @@ Status check_symbols(const ElfView& elf) {
 
 // The descriptor's own places: constant data is constant, the runtime block is alone on its pages,
 // entries are code.
-Status check_places(const targets::Target& target, const ElfView& elf, const DescriptorPlace& place) {
+Status check_places(const targets::Target& target, const ElfView& elf,
+                    const DescriptorPlace& place) {
   const Elf64_Phdr* home = elf.load_of(place.address, place.desc.total_size);
   if (home == nullptr || (home->p_flags & (PF_W | PF_X)) != 0)
     return broken("the descriptor is not in read-only data");
@@ -130,13 +132,15 @@ Status check_places(const targets::Target& target, const ElfView& elf, const Des
   const Elf64_Phdr* writable = elf.load_of(rt, place.desc.rt_size);
   if (writable == nullptr || (writable->p_flags & PF_W) == 0)
     return broken("the runtime block is not in writable memory");
-  if (rt % target.page_size != 0 || writable->p_vaddr + writable->p_memsz != rt + place.desc.rt_size)
+  if (rt % target.page_size != 0 ||
+      writable->p_vaddr + writable->p_memsz != rt + place.desc.rt_size)
     return broken("the runtime block does not have its pages for itself");
   for (uint32_t i = 0; i < place.desc.programs.count; ++i) {
     const auto program = elf.read_at<bpfaot_program>(place.offset + place.desc.programs.off +
                                                      uint64_t{i} * place.desc.programs.entry_size);
     const Elf64_Phdr* code =
-        program ? elf.load_of(place.address + static_cast<uint64_t>(program->entry_off), 1) : nullptr;
+        program ? elf.load_of(place.address + static_cast<uint64_t>(program->entry_off), 1)
+                : nullptr;
     if (code == nullptr || (code->p_flags & PF_X) == 0)
       return broken("the entry of program " + std::to_string(i) + " is not in code");
   }
@@ -147,7 +151,8 @@ Status check_digest(std::span<const uint8_t> image, const DescriptorPlace& place
   std::vector<uint8_t> copy(image.begin(), image.end());
   std::memset(copy.data() + place.offset + offsetof(bpfaot_desc, image_digest), 0,
               sizeof(place.desc.image_digest));
-  std::memset(copy.data() + place.offset + offsetof(bpfaot_desc, signature), 0, sizeof(place.desc.signature));
+  std::memset(copy.data() + place.offset + offsetof(bpfaot_desc, signature), 0,
+              sizeof(place.desc.signature));
   const Digest digest = sha256(copy);
   if (!std::equal(digest.begin(), digest.end(), place.desc.image_digest))
     return broken("the digest does not fit the image");

@@ -4,7 +4,9 @@
 namespace bpfaot::linker {
 namespace {
 
-Failure bad(std::string what) { return fail(Code::kLayout, std::move(what)); }
+Failure bad(std::string what) {
+  return fail(Code::kLayout, std::move(what));
+}
 
 } // namespace
 
@@ -18,9 +20,12 @@ Result<ElfView> ElfView::create(std::span<const uint8_t> bytes) {
     return bad("the image is not a 64-bit little-endian ELF file");
   view.header_ = *header;
   for (uint32_t i = 0; i < header->e_phnum; ++i) {
-    const auto segment = view.read_at<Elf64_Phdr>(header->e_phoff + uint64_t{i} * sizeof(Elf64_Phdr));
-    if (!segment || segment->p_offset > bytes.size() || segment->p_filesz > bytes.size() - segment->p_offset ||
-        segment->p_vaddr + segment->p_memsz < segment->p_vaddr || segment->p_filesz > segment->p_memsz)
+    const auto segment =
+        view.read_at<Elf64_Phdr>(header->e_phoff + uint64_t{i} * sizeof(Elf64_Phdr));
+    if (!segment || segment->p_offset > bytes.size() ||
+        segment->p_filesz > bytes.size() - segment->p_offset ||
+        segment->p_vaddr + segment->p_memsz < segment->p_vaddr ||
+        segment->p_filesz > segment->p_memsz)
       return bad("program header " + std::to_string(i) + " lies outside the image");
     view.segments_.push_back(*segment);
   }
@@ -33,7 +38,8 @@ Result<ElfView> ElfView::create(std::span<const uint8_t> bytes) {
         view.dynamic_.push_back(*entry);
       }
   for (uint32_t i = 0; i < header->e_shnum; ++i) {
-    const auto section = view.read_at<Elf64_Shdr>(header->e_shoff + uint64_t{i} * sizeof(Elf64_Shdr));
+    const auto section =
+        view.read_at<Elf64_Shdr>(header->e_shoff + uint64_t{i} * sizeof(Elf64_Shdr));
     if (!section)
       return bad("section header " + std::to_string(i) + " lies outside the image");
     if (section->sh_type == SHT_DYNSYM)

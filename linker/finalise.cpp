@@ -14,7 +14,9 @@ namespace {
 
 constexpr char kNoteName[] = BPFAOT_NOTE_NAME; // 7 bytes with the terminator, padded to 8
 
-Failure bad(std::string what) { return fail(Code::kLayout, std::move(what)); }
+Failure bad(std::string what) {
+  return fail(Code::kLayout, std::move(what));
+}
 
 template <class T> void put(std::vector<uint8_t>& image, uint64_t offset, const T& value) {
   std::memcpy(image.data() + offset, &value, sizeof(T));
@@ -35,25 +37,28 @@ Result<DescriptorPlace> find_descriptor(const ElfView& elf) {
   const auto head = elf.read_at<Elf64_Nhdr>(note->p_offset);
   char name[8] = {};
   const auto name_bytes = elf.read_at<std::array<char, 8>>(note->p_offset + sizeof(Elf64_Nhdr));
-  if (!head || !name_bytes || head->n_namesz != sizeof(kNoteName) || head->n_type != BPFAOT_NOTE_TYPE ||
-      head->n_descsz < sizeof(bpfaot_note))
+  if (!head || !name_bytes || head->n_namesz != sizeof(kNoteName) ||
+      head->n_type != BPFAOT_NOTE_TYPE || head->n_descsz < sizeof(bpfaot_note))
     return bad("the image's note is not of the documented form");
   std::memcpy(name, name_bytes->data(), sizeof(name));
   if (std::memcmp(name, kNoteName, sizeof(kNoteName)) != 0)
     return bad("the image's note has another name");
   const uint64_t at = sizeof(Elf64_Nhdr) + 8;
   const auto content = elf.read_at<bpfaot_note>(note->p_offset + at);
-  if (!content || content->abi_version != BPFAOT_ABI_VERSION || content->machine != elf.header().e_machine)
+  if (!content || content->abi_version != BPFAOT_ABI_VERSION ||
+      content->machine != elf.header().e_machine)
     return bad("the image's note names another machine or ABI");
   DescriptorPlace place{};
-  place.address = note->p_vaddr + at + offsetof(bpfaot_note, desc_off) + static_cast<uint64_t>(content->desc_off);
+  place.address = note->p_vaddr + at + offsetof(bpfaot_note, desc_off) +
+                  static_cast<uint64_t>(content->desc_off);
   const auto offset = elf.file_offset(place.address, sizeof(bpfaot_desc));
   if (!offset)
     return bad("the note points outside the image");
   place.offset = *offset;
   place.desc = *elf.read_at<bpfaot_desc>(*offset);
   if (std::memcmp(place.desc.magic, BPFAOT_MAGIC, sizeof(place.desc.magic)) != 0 ||
-      place.desc.size != sizeof(bpfaot_desc) || !elf.file_offset(place.address, place.desc.total_size))
+      place.desc.size != sizeof(bpfaot_desc) ||
+      !elf.file_offset(place.address, place.desc.total_size))
     return bad("the descriptor is damaged");
   return place;
 }
@@ -63,7 +68,8 @@ Status finalise(std::vector<uint8_t>& image, std::span<const uint32_t> program_s
   DescriptorPlace place = TRY(find_descriptor(elf));
   const bpfaot_table& programs = place.desc.programs;
   if (programs.count != program_stacks.size() || programs.entry_size != sizeof(bpfaot_program) ||
-      uint64_t{programs.off} + uint64_t{programs.count} * sizeof(bpfaot_program) > place.desc.total_size)
+      uint64_t{programs.off} + uint64_t{programs.count} * sizeof(bpfaot_program) >
+          place.desc.total_size)
     return bad("the program table does not fit the programs");
   place.desc.file_size = image.size();
   place.desc.stack_bytes = 0;

@@ -16,7 +16,8 @@
 namespace bpfaot::linker {
 
 // ET_REL bytes to ET_DYN bytes. [link] carries lld's own words.
-Result<std::vector<uint8_t>> link_shared(const targets::Target& target, std::span<const uint8_t> object);
+Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
+                                         std::span<const uint8_t> object);
 // The arguments that link_shared() gives to lld, for -###.
 std::vector<std::string> link_arguments(const targets::Target& target, const std::string& object,
                                         const std::string& output);

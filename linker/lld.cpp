@@ -30,7 +30,8 @@ class PrivateDirectory {
 public:
   PrivateDirectory() {
     const char* parent = std::getenv("TMPDIR");
-    path_ = std::string(parent != nullptr && *parent != '\0' ? parent : "/tmp") + "/bpf-aotc-XXXXXX";
+    path_ =
+        std::string(parent != nullptr && *parent != '\0' ? parent : "/tmp") + "/bpf-aotc-XXXXXX";
     if (mkdtemp(path_.data()) == nullptr)
       path_.clear();
   }
@@ -56,23 +57,50 @@ private:
 std::vector<std::string> link_arguments(const targets::Target& target, const std::string& object,
                                         const std::string& output) {
   const std::string page = std::to_string(target.page_size);
-  return {"ld.lld", "-m", std::string(target.lld_emulation), "-shared", "-Bsymbolic",
-          "-z", "now", "-z", "defs", "-z", "text", "-z", "noexecstack", "-z", "norelro",
-          "-z", "max-page-size=" + page, "-z", "common-page-size=" + page,
-          "--hash-style=gnu", "--gc-sections", "--strip-all", "--build-id=none",
-          "--fatal-warnings", "--color-diagnostics=never", "--threads=1",
-          "-o", output, object};
+  return {"ld.lld",
+          "-m",
+          std::string(target.lld_emulation),
+          "-shared",
+          "-Bsymbolic",
+          "-z",
+          "now",
+          "-z",
+          "defs",
+          "-z",
+          "text",
+          "-z",
+          "noexecstack",
+          "-z",
+          "norelro",
+          "-z",
+          "max-page-size=" + page,
+          "-z",
+          "common-page-size=" + page,
+          "--hash-style=gnu",
+          "--gc-sections",
+          "--strip-all",
+          "--build-id=none",
+          "--fatal-warnings",
+          "--color-diagnostics=never",
+          "--threads=1",
+          "-o",
+          output,
+          object};
 }
 
 // Both come from one source release; lld's own version header is not installed.
-std::string lld_version() { return LLVM_VERSION_STRING; }
+std::string lld_version() {
+  return LLVM_VERSION_STRING;
+}
 
-Result<std::vector<uint8_t>> link_shared(const targets::Target& target, std::span<const uint8_t> object) {
+Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
+                                         std::span<const uint8_t> object) {
   const PrivateDirectory directory;
   if (!directory.valid())
     return fail(Code::kIo, "cannot make a directory for the linker");
   TRY(write_file_atomically(directory.object(), object, 0600));
-  const std::vector<std::string> arguments = link_arguments(target, directory.object(), directory.output());
+  const std::vector<std::string> arguments =
+      link_arguments(target, directory.object(), directory.output());
   std::vector<const char*> pointers;
   for (const std::string& argument : arguments)
     pointers.push_back(argument.c_str());

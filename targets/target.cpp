@@ -41,7 +41,8 @@ bool nameable(RegMeaning meaning) {
   return meaning != RegMeaning::none && meaning != RegMeaning::other;
 }
 
-// What a program means by reading `slot`: of two meanings `ret` wins in programs that run at return.
+// What a program means by reading `slot`: of two meanings `ret` wins in programs that run at
+// return.
 RegMeaning meaning_of(const RegSlot& slot, bool is_return) {
   if (is_return && slot.second == RegMeaning::ret)
     return RegMeaning::ret;
@@ -57,7 +58,9 @@ std::string known_names() {
 
 } // namespace
 
-std::span<const Target* const> all() { return kAll; }
+std::span<const Target* const> all() {
+  return kAll;
+}
 
 const Target& host() {
 #if defined(__x86_64__)

@@ -15,24 +15,34 @@ namespace bpfaot::targets {
 // Meaning of a pt_regs slot, so that an object compiled for one machine serves all.
 enum class RegMeaning : uint8_t {
   none,
-  arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, // integer arguments of the C convention
-  ret, sp, fp, ip,
-  link,         // return address register
-  syscall_nr,   // number at system call entry
-  other,        // exists on this machine only
+  arg1,
+  arg2,
+  arg3,
+  arg4,
+  arg5,
+  arg6,
+  arg7,
+  arg8, // integer arguments of the C convention
+  ret,
+  sp,
+  fp,
+  ip,
+  link,       // return address register
+  syscall_nr, // number at system call entry
+  other,      // exists on this machine only
 };
 
-struct RegSlot { // one field of the machine's kernel pt_regs
-  std::string_view name;       // kernel name, e.g. "di"
-  std::string_view user_name;  // uapi name, e.g. "rdi"
-  uint32_t offset, size;       // bytes
-  RegMeaning meaning;          // preferred
+struct RegSlot {                        // one field of the machine's kernel pt_regs
+  std::string_view name;                // kernel name, e.g. "di"
+  std::string_view user_name;           // uapi name, e.g. "rdi"
+  uint32_t offset, size;                // bytes
+  RegMeaning meaning;                   // preferred
   RegMeaning second = RegMeaning::none; // aarch64 x0 and riscv64 a0 are arg1 and ret
 };
 
-struct CpuRow { // a value of --mcpu
-  std::string_view name;      // LLVM's name
-  uint64_t features;          // BPFAOT_CPUFEAT_* of include/bpfaot/abi.h that its code needs
+struct CpuRow {          // a value of --mcpu
+  std::string_view name; // LLVM's name
+  uint64_t features;     // BPFAOT_CPUFEAT_* of include/bpfaot/abi.h that its code needs
 };
 
 struct Target {
@@ -42,19 +52,21 @@ struct Target {
   uint16_t e_machine;
   uint32_t e_flags;
   std::string_view default_cpu;
-  std::span<const CpuRow> cpus;       // the default is among them
-  std::string_view attached_features; // LLVM features of programs attached to processes: no vector registers
-  std::string_view buffer_features;   // of programs that run on buffers
-  std::string_view lld_emulation;     // "elf_x86_64"
-  uint32_t page_size;                 // largest page size that images are laid out for
+  std::span<const CpuRow> cpus; // the default is among them
+  std::string_view
+      attached_features; // LLVM features of programs attached to processes: no vector registers
+  std::string_view buffer_features; // of programs that run on buffers
+  std::string_view lld_emulation;   // "elf_x86_64"
+  uint32_t page_size;               // largest page size that images are laid out for
   std::span<const RegSlot> pt_regs;
   uint32_t pt_regs_size;
   std::span<const uint32_t> allowed_dynamic_relocations; // R_*_RELATIVE
-  std::string_view bpf_arch_macro;    // "__TARGET_ARCH_x86"
-  std::string_view qemu;              // "qemu-x86_64"
-  bool preserves_registers;           // entries are compiled to keep all registers but scratch ones
-  uint64_t entry_clobbers = 0;        // registers an entry may change when it preserves the rest, DWARF numbers
-  std::string_view abi_name;          // LLVM's name of the C ABI, "" = default
+  std::string_view bpf_arch_macro;                       // "__TARGET_ARCH_x86"
+  std::string_view qemu;                                 // "qemu-x86_64"
+  bool preserves_registers; // entries are compiled to keep all registers but scratch ones
+  uint64_t entry_clobbers =
+      0; // registers an entry may change when it preserves the rest, DWARF numbers
+  std::string_view abi_name; // LLVM's name of the C ABI, "" = default
 };
 
 std::span<const Target* const> all();
@@ -64,9 +76,9 @@ uint64_t host_cpu_features(); // BPFAOT_CPUFEAT_* that this processor has
 Result<const Target*> find(std::string_view name);
 const Target* find_machine(uint16_t e_machine); // null when unknown
 
-// The slot of `target` that means the same as `slot` of `source`, null when there is none. A register
-// that is both first argument and result (aarch64 x0, riscv64 a0) is read as the result in programs
-// that run at return, as the argument otherwise.
+// The slot of `target` that means the same as `slot` of `source`, null when there is none. A
+// register that is both first argument and result (aarch64 x0, riscv64 a0) is read as the result in
+// programs that run at return, as the argument otherwise.
 const RegSlot* counterpart(const Target& source, const RegSlot& slot, const Target& target,
                            bool is_return = false);
 // The slot that contains the byte at `offset`, null when there is none.

@@ -12,16 +12,16 @@ namespace {
 using enum RegMeaning;
 
 constexpr RegSlot kSlots[] = {
-    {"r15", "r15", 0, 8, other},         {"r14", "r14", 8, 8, other},
-    {"r13", "r13", 16, 8, other},        {"r12", "r12", 24, 8, other},
-    {"bp", "rbp", 32, 8, fp},            {"bx", "rbx", 40, 8, other},
-    {"r11", "r11", 48, 8, other},        {"r10", "r10", 56, 8, other},
-    {"r9", "r9", 64, 8, arg6},           {"r8", "r8", 72, 8, arg5},
-    {"ax", "rax", 80, 8, ret},           {"cx", "rcx", 88, 8, arg4},
-    {"dx", "rdx", 96, 8, arg3},          {"si", "rsi", 104, 8, arg2},
-    {"di", "rdi", 112, 8, arg1},         {"orig_ax", "orig_rax", 120, 8, syscall_nr},
-    {"ip", "rip", 128, 8, ip},           {"cs", "cs", 136, 8, other},
-    {"flags", "eflags", 144, 8, other},  {"sp", "rsp", 152, 8, sp},
+    {"r15", "r15", 0, 8, other},        {"r14", "r14", 8, 8, other},
+    {"r13", "r13", 16, 8, other},       {"r12", "r12", 24, 8, other},
+    {"bp", "rbp", 32, 8, fp},           {"bx", "rbx", 40, 8, other},
+    {"r11", "r11", 48, 8, other},       {"r10", "r10", 56, 8, other},
+    {"r9", "r9", 64, 8, arg6},          {"r8", "r8", 72, 8, arg5},
+    {"ax", "rax", 80, 8, ret},          {"cx", "rcx", 88, 8, arg4},
+    {"dx", "rdx", 96, 8, arg3},         {"si", "rsi", 104, 8, arg2},
+    {"di", "rdi", 112, 8, arg1},        {"orig_ax", "orig_rax", 120, 8, syscall_nr},
+    {"ip", "rip", 128, 8, ip},          {"cs", "cs", 136, 8, other},
+    {"flags", "eflags", 144, 8, other}, {"sp", "rsp", 152, 8, sp},
     {"ss", "ss", 160, 8, other},
 };
 

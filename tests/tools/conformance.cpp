@@ -41,7 +41,8 @@ int main(int argc, char** argv) {
   const auto verified = tests::verify_raw(*code, *memory);
   if (!verified)
     return complain(verified.error());
-  const auto bytes = tests::compile_raw(*verified, targets::host(), aotc::Runtime::default_directory());
+  const auto bytes =
+      tests::compile_raw(*verified, targets::host(), aotc::Runtime::default_directory());
   if (!bytes)
     return complain(bytes.error());
   mapped_image image{};

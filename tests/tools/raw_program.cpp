@@ -44,8 +44,8 @@ Result<std::vector<Insn>> decode_all(std::span<const uint8_t> code) {
   return insns;
 }
 
-// RFC 9669 masks shift amounts. The gate refuses immediates that need it, as the kernel's does, since
-// no compiler emits them; the suite contains them, so they are masked before.
+// RFC 9669 masks shift amounts. The gate refuses immediates that need it, as the kernel's does,
+// since no compiler emits them; the suite contains them, so they are masked before.
 void mask_shift(Insn& insn) {
   auto* alu = std::get_if<Alu>(&insn);
   if (alu == nullptr || (alu->op != AluOp::lsh && alu->op != AluOp::rsh && alu->op != AluOp::arsh))
@@ -98,8 +98,10 @@ std::optional<std::vector<uint8_t>> parse_hex(std::string_view text) {
   for (const char c : text) {
     if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
       continue;
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
     if (digit < 0)
       return std::nullopt;
     if (high >= 0)
@@ -111,7 +113,8 @@ std::optional<std::vector<uint8_t>> parse_hex(std::string_view text) {
   return bytes;
 }
 
-Result<verifier::VerifiedProgram> verify_raw(std::span<const uint8_t> code, std::span<const uint8_t> memory) {
+Result<verifier::VerifiedProgram> verify_raw(std::span<const uint8_t> code,
+                                             std::span<const uint8_t> memory) {
   auto program = std::make_shared<Program>();
   program->name = "conformance";
   program->section = "syscall";
@@ -135,13 +138,17 @@ Result<verifier::VerifiedProgram> verify_raw(std::span<const uint8_t> code, std:
   return verifier::verify(program, options);
 }
 
-Result<std::vector<uint8_t>> compile_raw(const verifier::VerifiedProgram& program, const targets::Target& target,
+Result<std::vector<uint8_t>> compile_raw(const verifier::VerifiedProgram& program,
+                                         const targets::Target& target,
                                          const std::string& resource_dir) {
   aotc::initialise_llvm();
   aotc::CompileOptions options;
   options.resource_dir = resource_dir;
-  return aotc::make_image({.options = options, .target = target, .object = *program.program().object,
-                           .programs = std::span(&program, 1), .finished = {}});
+  return aotc::make_image({.options = options,
+                           .target = target,
+                           .object = *program.program().object,
+                           .programs = std::span(&program, 1),
+                           .finished = {}});
 }
 
 } // namespace bpfaot::tests

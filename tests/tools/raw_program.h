@@ -20,9 +20,11 @@ namespace bpfaot::tests {
 
 std::optional<std::vector<uint8_t>> parse_hex(std::string_view text); // blanks are skipped
 
-Result<verifier::VerifiedProgram> verify_raw(std::span<const uint8_t> code, std::span<const uint8_t> memory);
+Result<verifier::VerifiedProgram> verify_raw(std::span<const uint8_t> code,
+                                             std::span<const uint8_t> memory);
 // The image for a machine; `resource_dir` has the runtime's bitcode.
-Result<std::vector<uint8_t>> compile_raw(const verifier::VerifiedProgram& program, const targets::Target& target,
+Result<std::vector<uint8_t>> compile_raw(const verifier::VerifiedProgram& program,
+                                         const targets::Target& target,
                                          const std::string& resource_dir);
 
 } // namespace bpfaot::tests

@@ -7,14 +7,14 @@
 
 #include <stdio.h>
 
-static uint8_t *read_whole(const char *path) {
-  FILE *file = fopen(path, "rb");
+static uint8_t* read_whole(const char* path) {
+  FILE* file = fopen(path, "rb");
   if (file == NULL)
     return NULL;
   fseek(file, 0, SEEK_END);
   const long size = ftell(file);
   rewind(file);
-  uint8_t *bytes = (uint8_t *)malloc((size_t)size);
+  uint8_t* bytes = (uint8_t*)malloc((size_t)size);
   if (bytes != NULL && fread(bytes, 1, (size_t)size, file) != (size_t)size) {
     free(bytes);
     bytes = NULL;
@@ -23,9 +23,9 @@ static uint8_t *read_whole(const char *path) {
   return bytes;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   for (int i = 1; i < argc; i++) {
-    uint8_t *bytes = read_whole(argv[i]);
+    uint8_t* bytes = read_whole(argv[i]);
     struct mapped_image image;
     if (bytes == NULL || map_image(bytes, &image) != 0 || give_data(&image) != 0) {
       fprintf(stderr, "run_image: cannot run %s\n", argv[i]);

@@ -26,9 +26,13 @@ TEST(Analysis, OneBadProgramDoesNotHideTheOthers) {
   DiagSink sink;
   const Outcome outcome = run_compiler(options, sink);
   EXPECT_TRUE(outcome.failed);
-  EXPECT_NE(outcome.report.find(R"("name":"good","verdict":"accept")"), std::string::npos) << outcome.report;
-  EXPECT_NE(outcome.report.find(R"("name":"in_kernel","verdict":"unsupported","code":"program-kind")"), std::string::npos);
-  EXPECT_NE(outcome.report.find(R"("name":"no_null_check","verdict":"reject")"), std::string::npos) << outcome.report;
+  EXPECT_NE(outcome.report.find(R"("name":"good","verdict":"accept")"), std::string::npos)
+      << outcome.report;
+  EXPECT_NE(
+      outcome.report.find(R"("name":"in_kernel","verdict":"unsupported","code":"program-kind")"),
+      std::string::npos);
+  EXPECT_NE(outcome.report.find(R"("name":"no_null_check","verdict":"reject")"), std::string::npos)
+      << outcome.report;
 }
 
 TEST(Driver, KindsThatCannotRunInAProcessAreLeftOutByName) {
@@ -69,8 +73,8 @@ TEST(Driver, AnObjectWithoutAnythingToRunIsRefused) {
 }
 
 TEST(Driver, EveryStageCanBeLookedAt) {
-  for (const Emit emit : {Emit::insns, Emit::cfg, Emit::facts, Emit::llvm_ir_unopt, Emit::llvm_ir, Emit::assembly,
-                          Emit::object, Emit::shared_object}) {
+  for (const Emit emit : {Emit::insns, Emit::cfg, Emit::facts, Emit::llvm_ir_unopt, Emit::llvm_ir,
+                          Emit::assembly, Emit::object, Emit::shared_object}) {
     CompileOptions options = for_object("mixed");
     options.emit = emit;
     options.output += std::to_string(static_cast<int>(emit));

@@ -6,7 +6,9 @@
 namespace bpfaot::aotc {
 namespace {
 
-Result<CompileOptions> parse(std::vector<std::string> arguments) { return parse_command_line(arguments); }
+Result<CompileOptions> parse(std::vector<std::string> arguments) {
+  return parse_command_line(arguments);
+}
 
 TEST(CommandLine, DefaultsToTheHostAndTheInputsName) {
   const auto options = parse({"dir/probe.bpf.o"});
@@ -36,9 +38,15 @@ TEST(CommandLine, SeveralTargetsNeedSeveralNames) {
 }
 
 TEST(CommandLine, NamesWhatIsWrong) {
-  for (const std::vector<std::string>& bad : std::initializer_list<std::vector<std::string>>{
-           {}, {"a.o", "b.o"}, {"a.o", "-O7"}, {"a.o", "--emit=elf"}, {"a.o", "-t", "pdp11"}, {"a.o", "--mcpu=z80"},
-           {"a.o", "--nonsense"}, {"a.o", "--color=red"}}) {
+  for (const std::vector<std::string>& bad :
+       std::initializer_list<std::vector<std::string>>{{},
+                                                       {"a.o", "b.o"},
+                                                       {"a.o", "-O7"},
+                                                       {"a.o", "--emit=elf"},
+                                                       {"a.o", "-t", "pdp11"},
+                                                       {"a.o", "--mcpu=z80"},
+                                                       {"a.o", "--nonsense"},
+                                                       {"a.o", "--color=red"}}) {
     const auto options = parse(bad);
     ASSERT_FALSE(options) << (bad.empty() ? "" : bad.back());
     EXPECT_EQ(code_verdict(options.error().code), Verdict::usage);
@@ -54,7 +62,8 @@ TEST(CommandLine, VerifyNeedsNoOutput) {
 
 TEST(CommandLine, HelpNamesEveryLongOption) {
   const std::string help = help_text();
-  for (const char* name : {"--target", "--output", "--emit", "--verify-only", "--ctx-arch", "--fix-maps", "--Werror"})
+  for (const char* name :
+       {"--target", "--output", "--emit", "--verify-only", "--ctx-arch", "--fix-maps", "--Werror"})
     EXPECT_NE(help.find(std::string(name).substr(2)), std::string::npos) << name;
 }
 

@@ -37,7 +37,8 @@ std::vector<Case> read_cases() {
     std::getline(fields, code, '\t');
     std::getline(fields, memory, '\t');
     std::getline(fields, expected, '\t');
-    cases.push_back({name, *parse_hex(code), *parse_hex(memory), std::stoull(expected, nullptr, 16)});
+    cases.push_back(
+        {name, *parse_hex(code), *parse_hex(memory), std::stoull(expected, nullptr, 16)});
   }
   return cases;
 }
@@ -71,9 +72,11 @@ TEST_P(Emulated, CasesRun) {
   namespace fs = std::filesystem;
   const targets::Target& target = **targets::find(GetParam());
   const std::string runner = std::string(TEST_RUNNERS) + "/run_image-" + GetParam();
-  if (!fs::exists(runner) || std::system(("command -v " + std::string(target.qemu) + " >/dev/null").c_str()) != 0)
+  if (!fs::exists(runner) ||
+      std::system(("command -v " + std::string(target.qemu) + " >/dev/null").c_str()) != 0)
     GTEST_SKIP() << "no cross compiler or no qemu-user for " << GetParam();
-  const fs::path directory = fs::path(testing::TempDir()) / ("conformance-" + std::string(GetParam()));
+  const fs::path directory =
+      fs::path(testing::TempDir()) / ("conformance-" + std::string(GetParam()));
   fs::create_directories(directory);
   std::vector<const Case*> run;
   std::string command = std::string(target.qemu) + " " + runner;

@@ -5,8 +5,12 @@
 
 namespace bpfaot::aotc::test {
 
-std::string object_path(const std::string& name) { return std::string(TEST_OBJECTS) + "/" + name + ".bpf.o"; }
-std::string resource_dir() { return TEST_RESOURCES; }
+std::string object_path(const std::string& name) {
+  return std::string(TEST_OBJECTS) + "/" + name + ".bpf.o";
+}
+std::string resource_dir() {
+  return TEST_RESOURCES;
+}
 
 std::shared_ptr<const bpf::Object> read_test_object(const std::string& name) {
   auto object = bpf::read_object_file(object_path(name));
@@ -29,7 +33,11 @@ Result<std::vector<uint8_t>> compile(const std::string& name, const targets::Tar
     else
       ADD_FAILURE() << verdict.name << ": " << verdict.fault->message;
   }
-  return make_image({.options = options, .target = target, .object = *object, .programs = programs, .finished = {}});
+  return make_image({.options = options,
+                     .target = target,
+                     .object = *object,
+                     .programs = programs,
+                     .finished = {}});
 }
 
 std::string compile_text(const std::string& name, const targets::Target& target, Emit emit,
@@ -46,7 +54,8 @@ std::string compile_text(const std::string& name, const targets::Target& target,
 }
 
 std::string Opened::text(uint32_t offset) const {
-  return reinterpret_cast<const char*>(bytes.data() + place.offset + place.desc.strings.off + offset);
+  return reinterpret_cast<const char*>(bytes.data() + place.offset + place.desc.strings.off +
+                                       offset);
 }
 
 const bpfaot_program& Opened::program(const std::string& name) const {

@@ -17,7 +17,7 @@
 
 namespace bpfaot::aotc::test {
 
-std::string object_path(const std::string& name);    // of tests/unit/aotc/objects
+std::string object_path(const std::string& name); // of tests/unit/aotc/objects
 std::string resource_dir();
 std::shared_ptr<const bpf::Object> read_test_object(const std::string& name);
 
@@ -40,7 +40,9 @@ struct Opened {
   template <class T> std::vector<T> table(const bpfaot_table& table) const {
     std::vector<T> rows(table.count);
     for (uint32_t i = 0; i < table.count; ++i)
-      std::memcpy(&rows[i], bytes.data() + place.offset + table.off + uint64_t{i} * table.entry_size, sizeof(T));
+      std::memcpy(&rows[i],
+                  bytes.data() + place.offset + table.off + uint64_t{i} * table.entry_size,
+                  sizeof(T));
     return rows;
   }
 };

@@ -43,7 +43,11 @@ TEST_P(Images, AreTheSameWhenBuiltTwiceInTwoDirectories) {
     std::vector<verifier::VerifiedProgram> programs;
     for (ProgramVerdict& verdict : analyse(shared, options))
       programs.push_back(std::move(*verdict.verified));
-    auto image = make_image({.options = options, .target = target(), .object = *shared, .programs = programs, .finished = {}});
+    auto image = make_image({.options = options,
+                             .target = target(),
+                             .object = *shared,
+                             .programs = programs,
+                             .finished = {}});
     ASSERT_TRUE(image) << image.error().message;
     built.push_back(std::move(*image));
   }
@@ -60,8 +64,10 @@ TEST_P(Images, DescribeTheirPrograms) {
   EXPECT_EQ(image.text(count.attach_path), "libc.so.6");
   EXPECT_EQ(image.text(count.attach_symbol), "malloc");
   EXPECT_EQ(count.ctx_reads, 0u);
-  EXPECT_EQ(count.flags & (BPFAOT_PROG_NEEDS_GUARD | BPFAOT_PROG_NEEDS_CPU | BPFAOT_PROG_RETURN), 0u);
-  EXPECT_EQ(count.flags & BPFAOT_PROG_PRESERVES, target().preserves_registers ? uint32_t{BPFAOT_PROG_PRESERVES} : 0u);
+  EXPECT_EQ(count.flags & (BPFAOT_PROG_NEEDS_GUARD | BPFAOT_PROG_NEEDS_CPU | BPFAOT_PROG_RETURN),
+            0u);
+  EXPECT_EQ(count.flags & BPFAOT_PROG_PRESERVES,
+            target().preserves_registers ? uint32_t{BPFAOT_PROG_PRESERVES} : 0u);
   EXPECT_EQ(image.program("returned").flags & BPFAOT_PROG_RETURN, uint32_t{BPFAOT_PROG_RETURN});
   EXPECT_NE(image.program("returned").flags & BPFAOT_PROG_NEEDS_CPU, 0u);
   EXPECT_NE(image.program("record").flags & BPFAOT_PROG_NEEDS_GUARD, 0u);
@@ -127,7 +133,8 @@ TEST_P(Images, CarryTheTypeOfTheirEvents) {
   EXPECT_EQ(image.text(members[type.first + 2].name), "comm");
 }
 
-INSTANTIATE_TEST_SUITE_P(Machines, Images, testing::ValuesIn(targets::all().begin(), targets::all().end()),
+INSTANTIATE_TEST_SUITE_P(Machines, Images,
+                         testing::ValuesIn(targets::all().begin(), targets::all().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 } // namespace

@@ -8,7 +8,9 @@
 namespace bpfaot::aotc::test {
 namespace {
 
-const targets::Target& machine(const char* name) { return **targets::find(name); }
+const targets::Target& machine(const char* name) {
+  return **targets::find(name);
+}
 
 // The text of one function of printed IR, assembly or listing.
 std::string between(const std::string& text, const std::string& begin, const std::string& end) {
@@ -22,7 +24,8 @@ std::string between(const std::string& text, const std::string& begin, const std
 
 size_t count(const std::string& text, const std::string& pattern) {
   const std::regex regex(pattern);
-  return static_cast<size_t>(std::distance(std::sregex_iterator(text.begin(), text.end(), regex), std::sregex_iterator()));
+  return static_cast<size_t>(
+      std::distance(std::sregex_iterator(text.begin(), text.end(), regex), std::sregex_iterator()));
 }
 
 TEST(Lowering, SharedMemoryIsReadWithUnorderedLoadsThatAreNotRepeated) {
@@ -47,12 +50,15 @@ TEST(Lowering, WhatIsNotNaturallyAlignedIsReadByBytes) {
 
 TEST(Lowering, RecordsAndFramesArePlain) {
   const std::string ir = compile_text("probes", machine("x86_64"), Emit::llvm_ir_unopt, "record");
-  EXPECT_EQ(count(between(ir, "@prog.record(", "\n}"), " atomic "), 2u) << "the load and store of `total`";
+  EXPECT_EQ(count(between(ir, "@prog.record(", "\n}"), " atomic "), 2u)
+      << "the load and store of `total`";
 }
 
 TEST(Lowering, TellsLlvmNothingThatIsNotTrue) {
-  const std::string ir = compile_text("probes", machine("x86_64"), Emit::llvm_ir_unopt, "arguments");
-  const std::string program = between(ir, "@prog.arguments(", "\n}") + between(ir, "@prog.arguments.mix(", "\n}");
+  const std::string ir =
+      compile_text("probes", machine("x86_64"), Emit::llvm_ir_unopt, "arguments");
+  const std::string program =
+      between(ir, "@prog.arguments(", "\n}") + between(ir, "@prog.arguments.mix(", "\n}");
   for (const char* word : {"nsw", "nuw", "inbounds", "mustprogress", "exact", "noundef"})
     EXPECT_EQ(program.find(word), std::string::npos) << word;
   EXPECT_EQ(ir.find("mustprogress"), std::string::npos) << "nor does the runtime";
@@ -73,7 +79,9 @@ TEST(Lowering, EntriesStandOnCacheLines) {
 
 TEST(Lowering, AttachedProgramsUseNoVectorRegisters) {
   const std::pair<const char*, const char*> machines[] = {
-      {"x86_64", "%[xyz]mm[0-9]"}, {"aarch64", "[^a-z0-9.][qdsv][0-9]+[^a-z0-9]"}, {"riscv64", "[^a-z]f[ats][0-9]+[^a-z0-9]|vset"}};
+      {"x86_64", "%[xyz]mm[0-9]"},
+      {"aarch64", "[^a-z0-9.][qdsv][0-9]+[^a-z0-9]"},
+      {"riscv64", "[^a-z]f[ats][0-9]+[^a-z0-9]|vset"}};
   for (const auto& [name, registers] : machines) {
     CompileOptions options;
     options.emit = Emit::assembly;

@@ -10,7 +10,9 @@
 namespace bpfaot::targets {
 namespace {
 
-const Target& machine(std::string_view name) { return **find(name); }
+const Target& machine(std::string_view name) {
+  return **find(name);
+}
 
 const RegSlot& slot(const Target& target, std::string_view user_name) {
   for (const RegSlot& candidate : target.pt_regs)
@@ -22,7 +24,8 @@ const RegSlot& slot(const Target& target, std::string_view user_name) {
 
 std::string_view mapped(std::string_view from, std::string_view reg, std::string_view to,
                         bool is_return = false) {
-  const RegSlot* found = counterpart(machine(from), slot(machine(from), reg), machine(to), is_return);
+  const RegSlot* found =
+      counterpart(machine(from), slot(machine(from), reg), machine(to), is_return);
   return found == nullptr ? std::string_view("none") : found->user_name;
 }
 
@@ -63,9 +66,9 @@ TEST(Targets, RegisterSlotsAreConsecutiveAndFillTheContext) {
 
 TEST(Targets, EveryMachineHasWhatProgramsAskFor) {
   for (const Target* target : all())
-    for (const RegMeaning meaning : {RegMeaning::arg1, RegMeaning::arg2, RegMeaning::arg3, RegMeaning::arg4,
-                                     RegMeaning::arg5, RegMeaning::arg6, RegMeaning::ret, RegMeaning::sp,
-                                     RegMeaning::fp, RegMeaning::ip}) {
+    for (const RegMeaning meaning :
+         {RegMeaning::arg1, RegMeaning::arg2, RegMeaning::arg3, RegMeaning::arg4, RegMeaning::arg5,
+          RegMeaning::arg6, RegMeaning::ret, RegMeaning::sp, RegMeaning::fp, RegMeaning::ip}) {
       int found = 0;
       for (const RegSlot& reg : target->pt_regs)
         found += reg.meaning == meaning || reg.second == meaning;
@@ -94,7 +97,8 @@ TEST(Targets, ARegisterThatIsArgumentAndResultFollowsTheProgram) {
 TEST(Targets, WhatAMachineDoesNotHaveHasNoCounterpart) {
   EXPECT_EQ(mapped("x86_64", "rbx", "aarch64"), "none");
   EXPECT_EQ(mapped("aarch64", "x30", "x86_64"), "none");
-  EXPECT_EQ(mapped("aarch64", "x6", "x86_64"), "none") << "the seventh argument is on the stack there";
+  EXPECT_EQ(mapped("aarch64", "x6", "x86_64"), "none")
+      << "the seventh argument is on the stack there";
   EXPECT_EQ(mapped("x86_64", "rbx", "x86_64"), "rbx");
 }
 
@@ -102,7 +106,8 @@ TEST(Targets, TheHostHasWhatTheDefaultCpuOfItsRowNeeds) {
   const uint64_t features = host_cpu_features();
   for (const CpuRow& row : host().cpus)
     if (row.name == host().default_cpu)
-      EXPECT_EQ(row.features & ~features, 0u) << "tests run images for the default CPU on this machine";
+      EXPECT_EQ(row.features & ~features, 0u)
+          << "tests run images for the default CPU on this machine";
 }
 
 TEST(Targets, SlotsAreFoundByAnyOfTheirBytes) {
