@@ -142,7 +142,15 @@ Status Walker::on(const Load& insn) {
 }
 
 Status Walker::on(const Store& insn) {
-  const RegState value = TRY(operand(insn.src));
+  RegState value = TRY(operand(insn.src));
+  // A spilled number and its register are one group: a check of either holds for both.
+  if (const auto* src = std::get_if<Reg>(&insn.src);
+      src != nullptr && value.is_scalar() && value.id == 0 && !value.value.is_constant() &&
+      state_.reg(insn.base).type == Type::stack) {
+    value.id = new_id();
+    value.delta = 0;
+    assign(*src, value);
+  }
   return store(insn.base, insn.off, bytes(insn.size), value);
 }
 

@@ -22,7 +22,7 @@ namespace {
 
 using namespace bpf;
 
-constexpr uint32_t kValueSize = 64, kCtxSize = 168, kStackSize = 512;
+constexpr uint32_t kValueSize = 64, kCtxSize = 168, kFrameSize = 512, kFrames = 2, kStackSize = kFrames * kFrameSize;
 // Objects live at distinct fake addresses, so a pointer is a number and its owner is found again.
 constexpr uint64_t kStackTop = 0x7000'0000'0000, kValueBase = 0x5000'0000'0000, kCtxBase = 0x6000'0000'0000;
 
@@ -34,10 +34,7 @@ public:
       byte = static_cast<uint8_t>(small() ? random_() % 3 : random_());
     for (uint8_t& byte : value_)
       byte = static_cast<uint8_t>(random_());
-    for (uint8_t& byte : stack_)
-      byte = static_cast<uint8_t>(random_()); // unwritten memory holds anything
-    for (const ByteRange& range : facts.functions[0].unwritten)
-      std::memset(stack_ + kStackSize + range.begin, 0, static_cast<size_t>(range.end - range.begin));
+    enter(0);
   }
 
   // The first violation, or "".
@@ -48,9 +45,27 @@ public:
       if (std::string problem = check_facts(pc); !problem.empty())
         return problem;
       const ProgramInsn& at = program_.insns[pc];
-      if (std::holds_alternative<Exit>(at.insn))
-        return {};
       uint32_t next = pc + 1;
+      if (std::holds_alternative<Exit>(at.insn)) {
+        if (!in_callee_)
+          return {};
+        in_callee_ = false;
+        std::copy(saved_, saved_ + 4, regs_ + 6);
+        regs_[10] = kStackTop;
+        pc = return_to_;
+        continue;
+      }
+      if (std::holds_alternative<CallLocal>(at.insn)) {
+        in_callee_ = true;
+        return_to_ = next;
+        std::copy(regs_ + 6, regs_ + 10, saved_);
+        for (size_t r = 6; r <= 9; ++r)
+          regs_[r] = random_(); // not for the callee to read
+        regs_[10] = kStackTop - kFrameSize;
+        enter(at.callee.value);
+        pc = program_.functions[at.callee.value].begin.value;
+        continue;
+      }
       if (const auto* branch = std::get_if<Branch>(&at.insn)) {
         const bool taken = holds(*branch);
         if (!(taken ? facts_.insns[pc].branch_taken : facts_.insns[pc].branch_not_taken))
@@ -67,12 +82,21 @@ public:
   }
 
 private:
+  // A fresh frame, with what the lowering zeroes zeroed.
+  void enter(uint32_t function) {
+    uint8_t* top = stack_ + kStackSize - function * kFrameSize;
+    for (uint32_t i = 1; i <= kFrameSize; ++i)
+      *(top - i) = static_cast<uint8_t>(random_()); // unwritten memory holds anything
+    for (const ByteRange& range : facts_.functions[function].unwritten)
+      std::memset(top + range.begin, 0, static_cast<size_t>(range.end - range.begin));
+  }
   bool small() { return random_() % 2 == 0; }
   std::string where(uint32_t pc) const { return "insn " + std::to_string(pc) + ": " + print(program_.insns[pc].insn); }
 
-  static uint64_t base_of(Kind kind) {
-    switch (kind) {
-    case Kind::stack: return kStackTop;
+  // The program's functions are its frames: 0 calls 1.
+  static uint64_t base_of(const RegFact& fact) {
+    switch (fact.kind) {
+    case Kind::stack: return fact.func.valid() ? kStackTop - fact.func.value * kFrameSize : 0;
     case Kind::map_value: return kValueBase;
     case Kind::ctx: return kCtxBase;
     default: return 0;
@@ -85,12 +109,12 @@ private:
       return "reached although called unreachable, " + where(pc);
     for (size_t r = 0; r < 10; ++r) {
       const RegFact& fact = facts.before[r];
-      const bool is_pointer = base_of(fact.kind) != 0;
+      const bool is_pointer = base_of(fact) != 0;
       if (fact.kind != Kind::scalar && !is_pointer)
         continue;
       if (fact.maybe_null && regs_[r] == 0)
         continue;
-      const uint64_t x = regs_[r] - base_of(fact.kind);
+      const uint64_t x = regs_[r] - base_of(fact);
       const auto s = static_cast<int64_t>(x);
       const auto low = static_cast<uint32_t>(x);
       const Range64& range = fact.range;
@@ -210,7 +234,9 @@ private:
   const Program& program_;
   const Facts& facts_;
   std::mt19937_64& random_;
-  uint64_t regs_[11] = {};
+  uint64_t regs_[11] = {}, saved_[4] = {};
+  uint32_t return_to_ = 0;
+  bool in_callee_ = false;
   uint8_t ctx_[kCtxSize], value_[kValueSize], stack_[kStackSize];
 };
 
@@ -238,6 +264,8 @@ public:
     label("out");
     line("r0 = 0");
     line("exit");
+    if (calls_)
+      callee();
     return text_;
   }
 
@@ -272,7 +300,10 @@ private:
       a = half(a);
       b = half(b);
     }
-    switch (random_() % 12) {
+    switch (random_() % 15) {
+    case 12: spilled_pointer(); break;
+    case 13: variable_store(); break;
+    case 14: call(); break;
     case 0:
     case 1: line(a + " " + pick(kOps) + " " + b); break;
     case 2: line(a + " &= " + positive()); break;
@@ -302,6 +333,54 @@ private:
     case 10: line(scalar() + " = (s" + (random_() % 2 ? "8" : random_() % 2 ? "16" : "32") + ")" + scalar()); break;
     default: line(scalar() + " = *(u" + (random_() % 2 ? "8" : "64") + " *)(r9 +" + std::to_string(8 * (random_() % 8)) + ")"); break;
     }
+  }
+
+  void spilled_pointer() {
+    const std::string slot = random_() % 4 == 0 ? "-64" : "-72";
+    line("*(u64 *)(r10 " + slot + ") = r9");
+    if (random_() % 2)
+      statement();
+    line("r9 = *(u64 *)(r10 " + slot + ")");
+  }
+
+  void variable_store() {
+    line("r1 = " + scalar());
+    line("r1 &= " + positive());
+    line("r1 += r2");
+    line("*(u8 *)(r1 +0) = r3");
+  }
+
+  // The callee sees two numbers and a place in this frame.
+  void call() {
+    calls_ = true;
+    line("r1 = " + scalar());
+    line("r2 = " + scalar());
+    line("r5 = r10");
+    line("r5 += -64");
+    line("call f");
+    line(std::string(random_() % 2 ? "r6" : "r7") + " = r0");
+    line("r2 = r10");
+    line("r2 += -64");
+    line("r3 = 1");
+    line("r4 = " + number());
+    line("r5 = " + number());
+    line("r0 = 0");
+  }
+
+  void callee() {
+    static constexpr const char* kConds[] = {"==", ">", "<=", "s<", "s>="};
+    text_ += "func f:\n";
+    const std::string place = std::to_string(8 * (random_() % 8));
+    line("r6 = *(u64 *)(r5 +" + place + ")");
+    line("*(u64 *)(r10 -8) = r1");
+    line("r0 = r1");
+    line("if r1 " + pick(kConds) + " r2 goto other");
+    line("r0 &= " + positive());
+    line("*(u64 *)(r5 +" + std::to_string(8 * (random_() % 8)) + ") = r0");
+    label("other");
+    line("r7 = *(u64 *)(r10 -" + std::string(random_() % 2 ? "8" : "16") + ")");
+    line(random_() % 2 ? "r0 = r7" : "r0 += r6");
+    line("exit");
   }
 
   void loop() {
@@ -344,6 +423,7 @@ private:
   std::mt19937_64& random_;
   std::string text_;
   int labels_ = 0;
+  bool calls_ = false;
 };
 
 TEST(Embedding, accepted_programs_stay_inside_their_facts) {

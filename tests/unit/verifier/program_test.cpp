@@ -162,6 +162,21 @@ TEST(Stack, narrow_spills_keep_bounds) {
     exit)"));
 }
 
+TEST(Stack, a_check_after_the_spill_holds_for_what_was_spilled) {
+  EXPECT_ACCEPTED(check(R"(
+    r2 = *(u64 *)(r1 +0)
+    *(u64 *)(r10 -8) = r2
+    r0 = 0
+    if r2 > 15 goto out
+    r3 = *(u64 *)(r10 -8)
+    r4 = r10
+    r4 += -32
+    r4 += r3
+    *(u8 *)(r4 +0) = r0
+    out:
+    exit)"));
+}
+
 TEST(Stack, variable_writes_destroy_pointers_in_reach) {
   EXPECT_REFUSED(check(R"(
     r2 = *(u64 *)(r1 +0)
