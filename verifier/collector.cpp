@@ -92,7 +92,8 @@ void Collector::join(Joined& joined, const State& state, const RegState& reg) co
   if (fact.func != next.func)
     fact.func = {};
   if (reg.is_pointer()) {
-    fact.object_size = joined.sized ? std::min(fact.object_size, next.object_size) : next.object_size;
+    fact.object_size =
+        joined.sized ? std::min(fact.object_size, next.object_size) : next.object_size;
     joined.sized = true;
   }
   if (reg.type != Type::none) {
@@ -126,7 +127,9 @@ void Collector::stack_used(FuncId func, int64_t lowest_offset) {
     depth = std::max(depth, static_cast<uint32_t>(-lowest_offset));
 }
 
-void Collector::unwritten(FuncId func, const StackBytes& bytes) { functions_[func.value].unwritten |= bytes; }
+void Collector::unwritten(FuncId func, const StackBytes& bytes) {
+  functions_[func.value].unwritten |= bytes;
+}
 
 void Collector::output(InsnIndex insn, MapId map, uint64_t size_min, uint64_t size_max) {
   for (OutputFact& known : outputs_)
@@ -147,8 +150,10 @@ RegFact Collector::exported(const Joined& joined) {
   fact.range = range_of(joined.value);
   if (is_pointer_kind(fact.kind) && fact.kind != Kind::function) {
     const uint64_t unaligned = joined.value.bits.max();
-    fact.align = unaligned == 0 ? kObjectAlign
-                                : std::min<uint32_t>(kObjectAlign, 1u << std::min(std::countr_zero(unaligned), 3));
+    fact.align =
+        unaligned == 0
+            ? kObjectAlign
+            : std::min<uint32_t>(kObjectAlign, 1u << std::min(std::countr_zero(unaligned), 3));
   }
   return fact;
 }

@@ -27,12 +27,12 @@ CtxLayout socket_filter() {
   for (uint32_t offset = 48; offset < 64; offset += 8)
     layout.fields.push_back({offset, 8, true, true});
   layout.fields.push_back({64, 4, true, true});
-  add_words(layout, 68, 72);   // hash
-  add_words(layout, 84, 88);   // napi_id
+  add_words(layout, 68, 72);                             // hash
+  add_words(layout, 84, 88);                             // napi_id
   layout.fields.push_back({144, 8, false, false, true}); // flow_keys
   add_words(layout, 164, 168);                           // gso_segs
   layout.fields.push_back({168, 8, false, false, true}); // sk
-  add_words(layout, 176, 180); // gso_size
+  add_words(layout, 176, 180);                           // gso_size
   return layout;
 }
 
@@ -45,7 +45,8 @@ CtxLayout whole(std::string name, uint32_t begin, uint32_t size, bool writable) 
 
 } // namespace
 
-CtxLayout ctx_layout(const bpf::SectionInfo& kind, std::string registers_name, uint32_t registers_size) {
+CtxLayout ctx_layout(const bpf::SectionInfo& kind, std::string registers_name,
+                     uint32_t registers_size) {
   switch (kind.kind) {
   case ProgramKind::probe:
   case ProgramKind::usdt:
@@ -58,8 +59,10 @@ CtxLayout ctx_layout(const bpf::SectionInfo& kind, std::string registers_name, u
     layout.fields.push_back({registers_size + 8, 8, false});
     return layout;
   }
-  case ProgramKind::tracepoint: return whole("the record of a tracepoint", kTraceHeader, kTraceRecord, false);
-  case ProgramKind::raw_tracepoint: return whole("the arguments of a raw tracepoint", 0, 8 * kRawArguments, false);
+  case ProgramKind::tracepoint:
+    return whole("the record of a tracepoint", kTraceHeader, kTraceRecord, false);
+  case ProgramKind::raw_tracepoint:
+    return whole("the arguments of a raw tracepoint", 0, 8 * kRawArguments, false);
   case ProgramKind::socket_filter: return socket_filter();
   case ProgramKind::tp_btf:
   case ProgramKind::syscall:

@@ -8,12 +8,16 @@
 namespace bpfaot::verifier {
 namespace {
 
-constexpr uint16_t bit(bpf::Reg r) { return static_cast<uint16_t>(1u << r.number); }
+constexpr uint16_t bit(bpf::Reg r) {
+  return static_cast<uint16_t>(1u << r.number);
+}
 constexpr uint16_t bit(const bpf::Operand& operand) {
   const auto* r = std::get_if<bpf::Reg>(&operand);
   return r != nullptr ? bit(*r) : uint16_t{0};
 }
-constexpr uint16_t join(uint16_t a, uint16_t b) { return static_cast<uint16_t>(a | b); }
+constexpr uint16_t join(uint16_t a, uint16_t b) {
+  return static_cast<uint16_t>(a | b);
+}
 constexpr uint16_t kCallClobbers = 0x3f;
 
 } // namespace
@@ -52,7 +56,9 @@ Effects effects_of(const bpf::Insn& insn) {
           },
           [](const CallLocal&) -> Effects { return {0, kCallClobbers}; },
           [](const CallKfunc&) -> Effects { return {0x3e, kCallClobbers}; },
-          [](const CallIndirect& i) -> Effects { return {join(bit(i.target), 0x3e), kCallClobbers}; },
+          [](const CallIndirect& i) -> Effects {
+            return {join(bit(i.target), 0x3e), kCallClobbers};
+          },
           [](const Exit&) -> Effects { return {1, 0}; },
       },
       insn);

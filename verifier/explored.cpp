@@ -12,7 +12,7 @@ using namespace bpf;
 
 constexpr uint32_t kMinSteps = 8, kMinJumps = 2;            // between records on one path
 constexpr uint32_t kMinLoopSteps = 100, kMinLoopJumps = 20; // within a loop that is still open
-constexpr uint32_t kPatience = 3;                           // misses per hit before a node is dropped
+constexpr uint32_t kPatience = 3; // misses per hit before a node is dropped
 
 } // namespace
 

@@ -33,7 +33,8 @@ public:
   bool is_join_point(bpf::InsnIndex insn) const { return join_points_[insn.value]; }
   // At a join point. `parent` is the last node of the current path and moves to a new node when
   // one is recorded. `unwritten` as for includes().
-  Visit visit(const State& state, std::shared_ptr<Node>& parent, std::vector<UnwrittenBytes>& unwritten);
+  Visit visit(const State& state, std::shared_ptr<Node>& parent,
+              std::vector<UnwrittenBytes>& unwritten);
   void count_step(bool is_jump) {
     ++steps_since_record_;
     jumps_since_record_ += is_jump;

@@ -22,7 +22,8 @@ public:
     if (old_.frames.size() != new_.frames.size() || old_.refs.size() != new_.refs.size())
       return false;
     for (size_t i = 0; i < old_.frames.size(); ++i)
-      if (old_.frames[i].func != new_.frames[i].func || old_.frames[i].call_site != new_.frames[i].call_site)
+      if (old_.frames[i].func != new_.frames[i].func ||
+          old_.frames[i].call_site != new_.frames[i].call_site)
         return false;
     for (size_t i = old_.frames.size(); i > 0; --i)
       if (!frame(i - 1))
@@ -72,7 +73,8 @@ private:
            slot.spilled.value == Scalar{};
   }
 
-  bool slot(const StackSlot& old_slot, const StackSlot& new_slot, uint32_t live, uint32_t& unwritten) {
+  bool slot(const StackSlot& old_slot, const StackSlot& new_slot, uint32_t live,
+            uint32_t& unwritten) {
     const uint32_t old_spill = old_slot.spill_bytes();
     const bool any_number = is_any_number(old_slot);
     const uint32_t spill_mask = (1u << old_spill) - 1;

@@ -38,8 +38,8 @@ Known join(const Known& a, const Known& b) {
 
 Known evaluate(const Alu& alu, const KnownRegs& regs) {
   const auto* src = std::get_if<Reg>(&alu.src);
-  const Known right = src != nullptr ? regs[src->number]
-                                     : Known{Known::Kind::constant, std::get<int32_t>(alu.src)};
+  const Known right =
+      src != nullptr ? regs[src->number] : Known{Known::Kind::constant, std::get<int32_t>(alu.src)};
   const Known left = regs[alu.dst.number];
   const bool wide = alu.width == Width::w64;
   if (alu.op == AluOp::mov && (wide || (right.kind == Known::Kind::constant && right.number >= 0)))
@@ -48,7 +48,8 @@ Known evaluate(const Alu& alu, const KnownRegs& regs) {
                            right.number <= kStackBytes;
   if (wide && left.kind == Known::Kind::frame && right_small) {
     const int64_t moved = left.number + (alu.op == AluOp::sub ? -right.number : right.number);
-    if ((alu.op == AluOp::add || alu.op == AluOp::sub) && moved >= -2 * kStackBytes && moved <= kStackBytes)
+    if ((alu.op == AluOp::add || alu.op == AluOp::sub) && moved >= -2 * kStackBytes &&
+        moved <= kStackBytes)
       return {Known::Kind::frame, moved};
   }
   if (left.kind == Known::Kind::frame || left.kind == Known::Kind::frame_somewhere ||
@@ -190,28 +191,30 @@ LiveSet FunctionPass::transfer(InsnIndex i, LiveSet live) const {
   if (const auto* store = std::get_if<Store>(&at.insn)) {
     const Known& base = regs[store->base.number];
     if (base.kind == Known::Kind::frame)
-      set_range(live.stack, base.number + store->off, base.number + store->off + bytes(store->size), false);
+      set_range(live.stack, base.number + store->off, base.number + store->off + bytes(store->size),
+                false);
   }
   live.regs = static_cast<uint16_t>((live.regs & ~effects.defs) | effects.uses);
-  std::visit(overloaded{
-                 [&](const Load& l) { use(live, regs[l.base.number], l.off, bytes(l.size)); },
-                 [&](const LoadAcquire& l) { use(live, regs[l.base.number], l.off, bytes(l.size)); },
-                 [&](const Atomic& a) { use(live, regs[a.base.number], a.off, bytes(a.size)); },
-                 [&](const CallHelper& call) {
-                   if (const HelperInfo* info = find_helper(call.id))
-                     use_arguments(live, i, *info);
-                 },
-                 [&](const CallLocal&) {
-                   if (!at.callee.valid() || at.callee.value >= program_.functions.size())
-                     return;
-                   const InsnIndex entry = program_.functions[at.callee.value].begin;
-                   live.regs = static_cast<uint16_t>(live.regs | (live_[entry.value].regs & 0x3e));
-                   for (size_t r = 1; r <= 5; ++r)
-                     use(live, regs[r], 0, -1);
-                 },
-                 [](const auto&) {},
-             },
-             at.insn);
+  std::visit(
+      overloaded{
+          [&](const Load& l) { use(live, regs[l.base.number], l.off, bytes(l.size)); },
+          [&](const LoadAcquire& l) { use(live, regs[l.base.number], l.off, bytes(l.size)); },
+          [&](const Atomic& a) { use(live, regs[a.base.number], a.off, bytes(a.size)); },
+          [&](const CallHelper& call) {
+            if (const HelperInfo* info = find_helper(call.id))
+              use_arguments(live, i, *info);
+          },
+          [&](const CallLocal&) {
+            if (!at.callee.valid() || at.callee.value >= program_.functions.size())
+              return;
+            const InsnIndex entry = program_.functions[at.callee.value].begin;
+            live.regs = static_cast<uint16_t>(live.regs | (live_[entry.value].regs & 0x3e));
+            for (size_t r = 1; r <= 5; ++r)
+              use(live, regs[r], 0, -1);
+          },
+          [](const auto&) {},
+      },
+      at.insn);
   live.regs = static_cast<uint16_t>(live.regs | 1u << kFramePointer.number);
   return live;
 }

@@ -39,7 +39,8 @@ void pointer_suffix(Cursor& cursor) {
 
 } // namespace
 
-std::optional<std::string> check_printk_format(std::string_view format, const PrintkLimits& limits) {
+std::optional<std::string> check_printk_format(std::string_view format,
+                                               const PrintkLimits& limits) {
   const size_t end = format.find('\0');
   if (end == std::string_view::npos)
     return "the format has no terminator";
@@ -47,7 +48,8 @@ std::optional<std::string> check_printk_format(std::string_view format, const Pr
   uint32_t arguments = 0;
   while (!cursor.done()) {
     const char c = cursor.next();
-    if (!std::isprint(static_cast<unsigned char>(c)) && !std::isspace(static_cast<unsigned char>(c)))
+    if (!std::isprint(static_cast<unsigned char>(c)) &&
+        !std::isspace(static_cast<unsigned char>(c)))
       return "the format contains a character that is not ASCII text";
     if (c != '%' || cursor.accept("%"))
       continue;
@@ -56,8 +58,10 @@ std::optional<std::string> check_printk_format(std::string_view format, const Pr
     if (!cursor.accept("ll"))
       cursor.accept("l");
     const char conversion = cursor.next();
-    if (conversion == '\0' || std::string_view("diuxXopsc").find(conversion) == std::string_view::npos)
-      return std::string("unknown conversion %") + (conversion == '\0' ? std::string() : std::string(1, conversion));
+    if (conversion == '\0' ||
+        std::string_view("diuxXopsc").find(conversion) == std::string_view::npos)
+      return std::string("unknown conversion %") +
+             (conversion == '\0' ? std::string() : std::string(1, conversion));
     if (conversion == 'p')
       pointer_suffix(cursor);
     ++arguments;

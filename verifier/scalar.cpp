@@ -17,13 +17,17 @@ namespace {
 
 constexpr int kRounds = 4; // of reduction; more never helped in the exhaustive tests
 
-constexpr uint64_t low_ones(unsigned n) { return n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1; }
+constexpr uint64_t low_ones(unsigned n) {
+  return n == 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1;
+}
 
 // Numbers whose low `width` bits lie in [first, last], counted upwards modulo 2^width.
 struct Cycle {
   uint64_t first, last;
   unsigned width;
-  bool holds(uint64_t low) const { return ((low - first) & low_ones(width)) <= ((last - first) & low_ones(width)); }
+  bool holds(uint64_t low) const {
+    return ((low - first) & low_ones(width)) <= ((last - first) & low_ones(width));
+  }
 };
 
 // Least y >= x in the cycle with y <= limit.
@@ -82,12 +86,16 @@ struct Interval {
 template <unsigned B> uint64_t bias(int64_t x) {
   return (static_cast<uint64_t>(x) ^ View<B>::kSign) & ones<B>();
 }
-template <unsigned B> int64_t unbias(uint64_t x) { return sign_extended<B>(x ^ View<B>::kSign); }
+template <unsigned B> int64_t unbias(uint64_t x) {
+  return sign_extended<B>(x ^ View<B>::kSign);
+}
 template <unsigned B> Tnum bias(Tnum t) {
   return (t.mask & View<B>::kSign) != 0 ? t : Tnum{t.value ^ View<B>::kSign, t.mask};
 }
 
-template <unsigned B> Interval unsigned_interval(const View<B>& v) { return {v.umin, v.umax}; }
+template <unsigned B> Interval unsigned_interval(const View<B>& v) {
+  return {v.umin, v.umax};
+}
 template <unsigned B> Interval signed_interval(const View<B>& v) {
   return {bias<B>(v.smin), bias<B>(v.smax)};
 }
@@ -184,8 +192,7 @@ template <unsigned B> bool View<B>::reduce() {
 
 namespace {
 
-template <unsigned W>
-void assign(BasicScalar<W>& s, const View<W>& full, const View<W / 2>& low) {
+template <unsigned W> void assign(BasicScalar<W>& s, const View<W>& full, const View<W / 2>& low) {
   s.bits = full.bits;
   s.umin = full.umin;
   s.umax = full.umax;
@@ -233,7 +240,9 @@ template <unsigned W> bool settle(BasicScalar<W>& s, View<W> full, View<W / 2> l
 
 } // namespace
 
-template <unsigned W> bool BasicScalar<W>::reduce() { return settle(*this, full(), low()); }
+template <unsigned W> bool BasicScalar<W>::reduce() {
+  return settle(*this, full(), low());
+}
 
 template <unsigned W> BasicScalar<W> BasicScalar<W>::constant(uint64_t x) {
   BasicScalar result;
@@ -241,8 +250,7 @@ template <unsigned W> BasicScalar<W> BasicScalar<W>::constant(uint64_t x) {
   return result;
 }
 
-template <unsigned W>
-BasicScalar<W> BasicScalar<W>::unsigned_range(uint64_t low, uint64_t high) {
+template <unsigned W> BasicScalar<W> BasicScalar<W>::unsigned_range(uint64_t low, uint64_t high) {
   BasicScalar result;
   View<W> view;
   view.umin = low;

@@ -53,7 +53,8 @@ template <unsigned W> struct BasicScalar {
   uint64_t umin = 0, umax = ones<W>();
   int64_t smin = View<W>::kMin, smax = View<W>::kMax;
   uint32_t u32_min = 0, u32_max = static_cast<uint32_t>(ones<H>());
-  int32_t s32_min = static_cast<int32_t>(View<H>::kMin), s32_max = static_cast<int32_t>(View<H>::kMax);
+  int32_t s32_min = static_cast<int32_t>(View<H>::kMin),
+          s32_max = static_cast<int32_t>(View<H>::kMax);
 
   bool operator==(const BasicScalar&) const = default;
   static BasicScalar constant(uint64_t x);
@@ -68,9 +69,7 @@ template <unsigned W> struct BasicScalar {
   // Every number of `other` is one of these, facet by facet.
   bool includes(const BasicScalar& other) const;
   View<W> full() const { return {umin, umax, smin, smax, bits}; }
-  View<H> low() const {
-    return {u32_min, u32_max, s32_min, s32_max, bits.truncated(ones<H>())};
-  }
+  View<H> low() const { return {u32_min, u32_max, s32_min, s32_max, bits.truncated(ones<H>())}; }
   // Intersects the facets in and reduces; false: nothing is left, and the value is then unusable.
   bool meet_full(const View<W>& view);
   bool meet_low(const View<H>& view);
@@ -89,7 +88,8 @@ template <unsigned W>
 BasicScalar<W> alu(bpf::AluOp op, bool wide, const BasicScalar<W>& a, const BasicScalar<W>& b);
 template <unsigned W> BasicScalar<W> negate(bool wide, const BasicScalar<W>& a);
 // Sign-extends the low `width` bits to the word, or to the half and then zero-extends.
-template <unsigned W> BasicScalar<W> sign_extend(unsigned width, bool wide, const BasicScalar<W>& a);
+template <unsigned W>
+BasicScalar<W> sign_extend(unsigned width, bool wide, const BasicScalar<W>& a);
 // The low `width` bits, zero-extended.
 template <unsigned W> BasicScalar<W> zero_extend(unsigned width, const BasicScalar<W>& a);
 // Reverses the order of the low width/8 bytes and zero-extends. W = 64 only.
@@ -99,9 +99,8 @@ Scalar byte_swap(unsigned width, const Scalar& a);
 template <unsigned W> struct Refined {
   BasicScalar<W> a, b;
 };
-template <unsigned W>
-std::optional<Refined<W>> refine(bpf::Cond cond, bool wide, bool taken, const BasicScalar<W>& a,
-                                 const BasicScalar<W>& b);
+template <unsigned W> std::optional<Refined<W>>
+refine(bpf::Cond cond, bool wide, bool taken, const BasicScalar<W>& a, const BasicScalar<W>& b);
 
 // In words: "the number 5", "a number in [0, 255]", "any number".
 std::string describe(const Scalar& value);

@@ -16,7 +16,9 @@ namespace {
 using bpf::AluOp;
 using Int128 = __int128;
 
-constexpr uint64_t low_ones(unsigned n) { return n >= 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1; }
+constexpr uint64_t low_ones(unsigned n) {
+  return n >= 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1;
+}
 
 // Accepts the exact interval if all of it is reduced modulo 2^B by the same multiple.
 template <unsigned B> void set_unsigned(View<B>& v, Int128 low, Int128 high) {
@@ -74,7 +76,8 @@ template <unsigned B> View<B> view_mul(const View<B>& a, const View<B>& b) {
 // Both signed operands fit in k + 1 bits, hence so does any bitwise combination.
 template <unsigned B> void keep_sign_bits(View<B>& r, const View<B>& a, const View<B>& b) {
   const auto magnitude = [](int64_t x) { return static_cast<uint64_t>(x < 0 ? ~x : x); };
-  const uint64_t most = std::max({magnitude(a.smin), magnitude(a.smax), magnitude(b.smin), magnitude(b.smax)});
+  const uint64_t most =
+      std::max({magnitude(a.smin), magnitude(a.smax), magnitude(b.smin), magnitude(b.smax)});
   const auto filled = static_cast<int64_t>(low_ones(static_cast<unsigned>(std::bit_width(most))));
   r.smin = ~filled;
   r.smax = filled;
@@ -186,7 +189,8 @@ template <unsigned B> View<B> view_sdiv(const View<B>& a, const View<B>& b) {
   // Magnitudes only shrink; the one quotient that leaves the range, kMin / -1, wraps to kMin.
   const Int128 most = std::max(-Int128{a.smin}, Int128{a.smax});
   if (most <= View<B>::kMax)
-    set_signed(r, -std::max<Int128>(most, -Int128{a.smax}), std::max<Int128>(most, -Int128{a.smin}));
+    set_signed(r, -std::max<Int128>(most, -Int128{a.smax}),
+               std::max<Int128>(most, -Int128{a.smin}));
   return r;
 }
 
@@ -235,8 +239,7 @@ bool commutes_with_truncation(AluOp op) {
   }
 }
 
-template <unsigned W>
-BasicScalar<W> combine(const View<W>& full, const View<W / 2>& low) {
+template <unsigned W> BasicScalar<W> combine(const View<W>& full, const View<W / 2>& low) {
   BasicScalar<W> r;
   [[maybe_unused]] const bool some = r.meet_full(full) && r.meet_low(low);
   assert(some);

@@ -39,13 +39,15 @@ template <unsigned B> struct Pair {
     if (strict && (second.umax == 0 || first.umin == ones<B>()))
       return false;
     return first.clamp_unsigned(0, second.umax - strict) &&
-           second.clamp_unsigned(first.umin + strict, ones<B>()) && first.reduce() && second.reduce();
+           second.clamp_unsigned(first.umin + strict, ones<B>()) && first.reduce() &&
+           second.reduce();
   }
   static bool less(View<B>& first, View<B>& second, bool strict) {
     if (strict && (second.smax == View<B>::kMin || first.smin == View<B>::kMax))
       return false;
     return first.clamp_signed(View<B>::kMin, second.smax - strict) &&
-           second.clamp_signed(first.smin + strict, View<B>::kMax) && first.reduce() && second.reduce();
+           second.clamp_signed(first.smin + strict, View<B>::kMax) && first.reduce() &&
+           second.reduce();
   }
   bool shares_a_bit() {
     const uint64_t common = a.bits.max() & b.bits.max();
@@ -55,12 +57,12 @@ template <unsigned B> struct Pair {
     // the kernel, only where the mask itself is a single constant bit.
     if (!b.is_constant() || !std::has_single_bit(b.umin))
       return true;
-    return a.clamp_bits({common, ones<B>() & ~common}) && b.clamp_bits({common, ones<B>() & ~common}) &&
-           a.reduce() && b.reduce();
+    return a.clamp_bits({common, ones<B>() & ~common}) &&
+           b.clamp_bits({common, ones<B>() & ~common}) && a.reduce() && b.reduce();
   }
   bool shares_no_bit() {
-    return a.clamp_bits({0, ones<B>() & ~b.bits.value}) && b.clamp_bits({0, ones<B>() & ~a.bits.value}) &&
-           a.reduce() && b.reduce();
+    return a.clamp_bits({0, ones<B>() & ~b.bits.value}) &&
+           b.clamp_bits({0, ones<B>() & ~a.bits.value}) && a.reduce() && b.reduce();
   }
 
   bool hold(Cond cond) {
@@ -107,9 +109,8 @@ template <unsigned B> bool decide(Pair<B>& pair, Cond cond, bool taken) {
 
 } // namespace
 
-template <unsigned W>
-std::optional<Refined<W>> refine(Cond cond, bool wide, bool taken, const BasicScalar<W>& a,
-                                 const BasicScalar<W>& b) {
+template <unsigned W> std::optional<Refined<W>>
+refine(Cond cond, bool wide, bool taken, const BasicScalar<W>& a, const BasicScalar<W>& b) {
   Refined<W> r{a, b};
   if (wide) {
     // Equality also relates the halves; every other condition speaks of whole words only.
@@ -127,8 +128,11 @@ std::optional<Refined<W>> refine(Cond cond, bool wide, bool taken, const BasicSc
   return r;
 }
 
-template std::optional<Refined<4>> refine(Cond, bool, bool, const BasicScalar<4>&, const BasicScalar<4>&);
-template std::optional<Refined<8>> refine(Cond, bool, bool, const BasicScalar<8>&, const BasicScalar<8>&);
-template std::optional<Refined<64>> refine(Cond, bool, bool, const BasicScalar<64>&, const BasicScalar<64>&);
+template std::optional<Refined<4>> refine(Cond, bool, bool, const BasicScalar<4>&,
+                                          const BasicScalar<4>&);
+template std::optional<Refined<8>> refine(Cond, bool, bool, const BasicScalar<8>&,
+                                          const BasicScalar<8>&);
+template std::optional<Refined<64>> refine(Cond, bool, bool, const BasicScalar<64>&,
+                                           const BasicScalar<64>&);
 
 } // namespace bpfaot::verifier

@@ -38,7 +38,8 @@ const StackSlot* Frame::find_slot(int32_t offset) const {
 
 ByteKind Frame::byte_at(int32_t offset) const {
   const StackSlot* slot = find_slot(offset);
-  return slot != nullptr ? slot->kinds[static_cast<uint32_t>(offset) % kSlotBytes] : ByteKind::unwritten;
+  return slot != nullptr ? slot->kinds[static_cast<uint32_t>(offset) % kSlotBytes]
+                         : ByteKind::unwritten;
 }
 
 size_t State::bytes() const {

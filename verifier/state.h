@@ -18,7 +18,7 @@
 
 namespace bpfaot::verifier {
 
-inline constexpr int32_t kStackBytes = 512;   // per frame, and for all frames of a call chain
+inline constexpr int32_t kStackBytes = 512; // per frame, and for all frames of a call chain
 inline constexpr size_t kMaxFrames = 8;
 inline constexpr uint32_t kSlotBytes = 8;
 
@@ -28,10 +28,11 @@ struct RegState {
   Type type = Type::none;
   bool maybe_null = false;
   bool released = false; // scalar that was a pointer to a released record; for messages only
-  uint32_t id = 0;       // maybe_null: the null check it shares; scalar: its equality group; 0 = none
-  uint32_t ref = 0;      // memory: the reference that must be released
-  uint32_t object = 0;   // map_handle, map_value, memory: MapId; stack: frame number; function: FuncId
-  uint32_t size = 0;     // memory: bytes
+  uint32_t id = 0;  // maybe_null: the null check it shares; scalar: its equality group; 0 = none
+  uint32_t ref = 0; // memory: the reference that must be released
+  uint32_t object =
+      0;             // map_handle, map_value, memory: MapId; stack: frame number; function: FuncId
+  uint32_t size = 0; // memory: bytes
   // Members of an equality group differ by constants: value - delta is the same number (modulo
   // 2^64) in all of them.
   uint64_t delta = 0;
@@ -120,6 +121,8 @@ struct State {
 };
 
 // Bytes from r10 - 1 down; index into StackBytes.
-constexpr uint32_t stack_bit(int32_t offset) { return static_cast<uint32_t>(-1 - offset); }
+constexpr uint32_t stack_bit(int32_t offset) {
+  return static_cast<uint32_t>(-1 - offset);
+}
 
 } // namespace bpfaot::verifier

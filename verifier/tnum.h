@@ -27,8 +27,12 @@ struct Tnum {
   }
 };
 
-constexpr Tnum tnum_constant(uint64_t x) { return {x, 0}; }
-constexpr Tnum tnum_unknown(uint64_t ones) { return {0, ones}; }
+constexpr Tnum tnum_constant(uint64_t x) {
+  return {x, 0};
+}
+constexpr Tnum tnum_unknown(uint64_t ones) {
+  return {0, ones};
+}
 
 // The bits that all of [low, high] have in common.
 constexpr Tnum tnum_range(uint64_t low, uint64_t high) {
@@ -70,7 +74,9 @@ constexpr Tnum tnum_lsh(Tnum a, unsigned count, uint64_t ones) {
   return {(a.value << count) & ones, (a.mask << count) & ones};
 }
 
-constexpr Tnum tnum_rsh(Tnum a, unsigned count) { return {a.value >> count, a.mask >> count}; }
+constexpr Tnum tnum_rsh(Tnum a, unsigned count) {
+  return {a.value >> count, a.mask >> count};
+}
 
 constexpr Tnum tnum_mul(Tnum a, Tnum b, uint64_t ones) {
   Tnum sum{};

@@ -21,7 +21,7 @@ inline constexpr uint32_t kVerifierVersion = 1;
 struct CtxField {
   uint32_t offset, size; // bytes in the layout that the object was compiled for
   bool writable = false;
-  bool any_width = false; // narrower stores are fine too (narrower loads always are)
+  bool any_width = false;  // narrower stores are fine too (narrower loads always are)
   bool is_pointer = false; // to something of the kernel: unsupported
 };
 struct CtxLayout {
@@ -40,16 +40,16 @@ struct Options {
 
 // What a register holds, joined over every path and calling context that reaches an instruction.
 enum class Kind : uint8_t {
-  none,          // unreachable, or never written on any path
+  none, // unreachable, dead, or never written on any path
   scalar,
   ctx,
-  map_handle,    // map is valid when all paths agree
+  map_handle, // map is valid when all paths agree
   map_value,
-  stack,         // frame pointer of function `func` plus offset
-  memory,        // ring-buffer record or other memory of known size
+  stack,  // frame pointer of function `func` plus offset
+  memory, // ring-buffer record or other memory of known size
   function,
-  pointer,       // pointers of different kinds on different paths
-  mixed,         // pointer on one path and scalar on another, or only sometimes written
+  pointer, // pointers of different kinds on different paths
+  mixed,   // pointer on one path and scalar on another, or only sometimes written
 };
 
 struct Range64 { // of scalars; for pointers: of the offset from the object's start
@@ -63,11 +63,11 @@ struct Range64 { // of scalars; for pointers: of the offset from the object's st
 struct RegFact {
   Kind kind = Kind::none;
   bool maybe_null = false; // pointer kinds: on some path the register is null, i.e. the number 0
-  bpf::MapId map;       // map_handle, map_value
-  bpf::FuncId func;     // stack: whose frame; function: which
+  bpf::MapId map;          // map_handle, map_value
+  bpf::FuncId func;        // stack: whose frame; function: which
   Range64 range;
   uint32_t object_size = 0; // bytes, pointers to sized objects
-  uint32_t align = 1;   // of the address, power of two
+  uint32_t align = 1;       // of the address, power of two
 };
 
 struct InsnFacts {
@@ -82,8 +82,8 @@ struct ByteRange { // in a frame: offsets from r10, [begin, end), negative
 };
 
 struct FunctionFacts {
-  uint32_t stack_depth = 0;          // bytes below r10 that are used
-  std::vector<ByteRange> unwritten;  // may be read before they are written: the lowering zeroes them
+  uint32_t stack_depth = 0;         // bytes below r10 that are used
+  std::vector<ByteRange> unwritten; // may be read before they are written: the lowering zeroes them
 };
 
 // A record handed to a ring buffer or perf event array: what the event types are found from.
@@ -94,8 +94,8 @@ struct OutputFact {
 };
 
 struct Facts {
-  std::vector<InsnFacts> insns;          // by InsnIndex
-  std::vector<FunctionFacts> functions;  // by FuncId
+  std::vector<InsnFacts> insns;         // by InsnIndex
+  std::vector<FunctionFacts> functions; // by FuncId
   std::vector<OutputFact> outputs;
   std::vector<int32_t> helpers;          // ids reached, sorted
   std::vector<bpf::InsnIndex> ctx_reads; // loads from the context

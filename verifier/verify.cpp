@@ -11,7 +11,9 @@ namespace {
 
 // The walk relies on these; link_program() guarantees them, and a gate does not trust.
 Status check_form(const bpf::Program& program) {
-  const auto broken = [](const char* what) { return fail(Code::kInternal, std::string("malformed program: ") + what); };
+  const auto broken = [](const char* what) {
+    return fail(Code::kInternal, std::string("malformed program: ") + what);
+  };
   if (program.object == nullptr)
     return broken("no object");
   if (program.functions.empty() || program.insns.empty())
@@ -26,7 +28,8 @@ Status check_form(const bpf::Program& program) {
                          std::holds_alternative<bpf::MayGoto>(at.insn);
       if (jumps && (at.target < function.begin || at.target >= function.end))
         return broken("jump out of its function");
-      if (std::holds_alternative<bpf::CallLocal>(at.insn) && at.callee.value >= program.functions.size())
+      if (std::holds_alternative<bpf::CallLocal>(at.insn) &&
+          at.callee.value >= program.functions.size())
         return broken("call of no function");
     }
   }
@@ -42,7 +45,8 @@ public:
   }
 };
 
-Result<VerifiedProgram> verify(std::shared_ptr<const bpf::Program> program, const Options& options) {
+Result<VerifiedProgram> verify(std::shared_ptr<const bpf::Program> program,
+                               const Options& options) {
   TRY(check_form(*program));
   for (const bool all_stack : {false, true}) {
     const Liveness liveness(*program, all_stack);

@@ -13,7 +13,9 @@ using namespace bpf;
 
 constexpr int64_t kMaxOffset = 1 << 29; // beyond it no object can be
 
-bool is_shift(AluOp op) { return op == AluOp::lsh || op == AluOp::rsh || op == AluOp::arsh; }
+bool is_shift(AluOp op) {
+  return op == AluOp::lsh || op == AluOp::rsh || op == AluOp::arsh;
+}
 bool is_division(AluOp op) {
   return op == AluOp::div || op == AluOp::sdiv || op == AluOp::mod || op == AluOp::smod;
 }
@@ -87,7 +89,8 @@ void Walker::scalar_alu(const Alu& insn, const RegState& src) {
   // says nothing of such a shift, and programs must not come to depend on it.
   if (is_shift(insn.op) && (wide ? src.value.umax > 63 : src.value.u32_max > 31))
     result = RegState::scalar(wide ? Scalar{} : Scalar::loaded(32, false));
-  const bool adds_constant = wide && src.value.is_constant() && (from == nullptr || *from != insn.dst);
+  const bool adds_constant =
+      wide && src.value.is_constant() && (from == nullptr || *from != insn.dst);
   if (adds_constant && dst.id != 0 && (insn.op == AluOp::add || insn.op == AluOp::sub)) {
     result.id = dst.id;
     result.delta = insn.op == AluOp::add ? dst.delta + src.value.umin : dst.delta - src.value.umin;
@@ -101,7 +104,8 @@ Status Walker::pointer_alu(const Alu& insn, const RegState& src) {
   const auto unknown = [&] {
     forget_number(dst);
     forget_number(src);
-    assign(insn.dst, RegState::scalar(insn.width == Width::w64 ? Scalar{} : Scalar::loaded(32, false)));
+    assign(insn.dst,
+           RegState::scalar(insn.width == Width::w64 ? Scalar{} : Scalar::loaded(32, false)));
     return Status{};
   };
   if (insn.width == Width::w32) {
@@ -114,7 +118,8 @@ Status Walker::pointer_alu(const Alu& insn, const RegState& src) {
     if (is_sub)
       return unknown();
     return error(Code::kPtrArith, "two pointers can only be subtracted",
-                 name(insn.dst) + " is " + describe(dst) + ", the other operand is " + describe(src),
+                 name(insn.dst) + " is " + describe(dst) + ", the other operand is " +
+                     describe(src),
                  "a number");
   }
   if (insn.op != AluOp::add && (!is_sub || src.is_pointer()))
@@ -135,11 +140,14 @@ Status Walker::move_pointer(const Alu& insn, const RegState& pointer, const Scal
                  "a comparison with null before it");
   const bool by_zero = amount.is_constant() && amount.umin == 0;
   if ((pointer.type == Type::map_handle || pointer.type == Type::function) && !by_zero)
-    return error(Code::kPtrArith, "arithmetic on something that is not memory", found, "a pointer to memory");
+    return error(Code::kPtrArith, "arithmetic on something that is not memory", found,
+                 "a pointer to memory");
   if (pointer.type == Type::stack && is_sub)
-    return error(Code::kPtrArith, "subtraction from a stack pointer", found, "addition of a negative number");
+    return error(Code::kPtrArith, "subtraction from a stack pointer", found,
+                 "addition of a negative number");
   const auto too_far = [](const Scalar& v) {
-    return v.smin <= -kMaxOffset || v.smin >= kMaxOffset || (v.is_constant() && v.smax >= kMaxOffset);
+    return v.smin <= -kMaxOffset || v.smin >= kMaxOffset ||
+           (v.is_constant() && v.smax >= kMaxOffset);
   };
   if (too_far(amount))
     return error(Code::kPtrArith, "a pointer is moved by a number without a usable bound",
@@ -193,7 +201,8 @@ Status Walker::on(const ByteSwap& insn) {
   forget_number(dst);
   const Scalar from = dst.is_pointer() ? Scalar{} : dst.value;
   // Programs run on little-endian machines only, so to_le just cuts.
-  const Scalar to = insn.kind == SwapKind::to_le ? zero_extend(insn.bits, from) : byte_swap(insn.bits, from);
+  const Scalar to =
+      insn.kind == SwapKind::to_le ? zero_extend(insn.bits, from) : byte_swap(insn.bits, from);
   assign(insn.dst, RegState::scalar(to));
   return {};
 }
@@ -203,9 +212,7 @@ Status Walker::on(const LoadImm64& insn) {
   const auto low = static_cast<uint32_t>(insn.imm);
   const auto high = static_cast<uint32_t>(insn.imm >> 32);
   switch (insn.kind) {
-  case Imm64Kind::imm:
-    assign(insn.dst, RegState::constant(insn.imm));
-    return {};
+  case Imm64Kind::imm: assign(insn.dst, RegState::constant(insn.imm)); return {};
   case Imm64Kind::map:
   case Imm64Kind::map_value: {
     if (program_.object == nullptr || low >= program_.object->maps.size())
@@ -215,15 +222,14 @@ Status Walker::on(const LoadImm64& insn) {
     if (is_value) {
       if (high >= map(low).value_size)
         return error(Code::kMapValueOob, "the address lies outside the data section",
-                     "offset " + std::to_string(high), "below " + std::to_string(map(low).value_size));
+                     "offset " + std::to_string(high),
+                     "below " + std::to_string(map(low).value_size));
       pointer.value = Scalar::constant(high);
     }
     assign(insn.dst, std::move(pointer));
     return {};
   }
-  case Imm64Kind::func:
-    assign(insn.dst, RegState::pointer(Type::function, low));
-    return {};
+  case Imm64Kind::func: assign(insn.dst, RegState::pointer(Type::function, low)); return {};
   case Imm64Kind::ksym:
   case Imm64Kind::map_index:
   case Imm64Kind::map_index_value: break;

@@ -61,7 +61,8 @@ std::optional<bool> self_comparison(Cond cond) {
 
 } // namespace
 
-bool Walker::assume(State& state, const Branch& insn, const RegState& a, const RegState& b, bool taken) {
+bool Walker::assume(State& state, const Branch& insn, const RegState& a, const RegState& b,
+                    bool taken) {
   const auto refined = refine(insn.cond, insn.width == Width::w64, taken, a.value, b.value);
   if (!refined)
     return false;
@@ -123,7 +124,8 @@ void Walker::branch_on_null(const Branch& insn, const RegState& pointer) {
 void Walker::branch_on_pointers(const Branch& insn, const RegState& a, const RegState& b) {
   State taken = state_, not_taken = state_;
   // Equal to a pointer that is not null: not null either.
-  const bool wide_equality = insn.width == Width::w64 && (insn.cond == Cond::eq || insn.cond == Cond::ne);
+  const bool wide_equality =
+      insn.width == Width::w64 && (insn.cond == Cond::eq || insn.cond == Cond::ne);
   if (wide_equality) {
     State& equal = insn.cond == Cond::eq ? taken : not_taken;
     if (a.maybe_null && b.certainly_not_null())

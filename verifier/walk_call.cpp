@@ -12,15 +12,21 @@ namespace {
 
 using namespace bpf;
 
-constexpr uint64_t kMaxSize = 1u << 29;    // of a buffer, as in the kernel
+constexpr uint64_t kMaxSize = 1u << 29; // of a buffer, as in the kernel
 constexpr int64_t kMaxErrno = 4095;
 constexpr uint64_t kMaxRecord = INT32_MAX; // beyond it no ring can hold it
 
 // Copies a string and leaves what follows the terminator as it was.
-bool leaves_tail(int32_t helper) { return helper == 45 || helper == 114 || helper == 115; }
-bool is_printk(int32_t helper) { return helper == 6 || helper == 177; }
+bool leaves_tail(int32_t helper) {
+  return helper == 45 || helper == 114 || helper == 115;
+}
+bool is_printk(int32_t helper) {
+  return helper == 6 || helper == 177;
+}
 
-Reg argument_register(unsigned index) { return Reg{static_cast<uint8_t>(index + 1)}; }
+Reg argument_register(unsigned index) {
+  return Reg{static_cast<uint8_t>(index + 1)};
+}
 
 } // namespace
 
@@ -28,11 +34,11 @@ Status Walker::on(const CallHelper& insn) {
   CallContext call;
   call.info = find_helper(insn.id);
   if (call.info == nullptr && kernel_helper_name(insn.id).empty())
-    return error(Code::kHelperInvalid, "there is no helper " + std::to_string(insn.id), "helper " + std::to_string(insn.id),
-                 "a helper of the list in docs/supported.md");
+    return error(Code::kHelperInvalid, "there is no helper " + std::to_string(insn.id),
+                 "helper " + std::to_string(insn.id), "a helper of the list in docs/supported.md");
   if (call.info == nullptr)
-    return error(Code::kHelperUnknown, helper_name(insn.id) + " is not supported", "helper " + std::to_string(insn.id),
-                 "a helper of the list in docs/supported.md");
+    return error(Code::kHelperUnknown, helper_name(insn.id) + " is not supported",
+                 "helper " + std::to_string(insn.id), "a helper of the list in docs/supported.md");
   facts_.helper(insn.id);
   if ((call.info->flags & kHelperCtx) != 0)
     facts_.ctx_escapes();
@@ -52,12 +58,15 @@ Status Walker::on(const CallHelper& insn) {
 Status Walker::check_argument(CallContext& call, unsigned index) {
   const Reg r = argument_register(index);
   // The format decides which of these are used; bpf_printk() sets only those.
-  if (is_printk(call.info->id) && call.info->args[index] == HelperArg::anything && state_.reg(r).type == Type::none)
+  if (is_printk(call.info->id) && call.info->args[index] == HelperArg::anything &&
+      state_.reg(r).type == Type::none)
     return {};
   TRY(require_written(r));
   const RegState& arg = state_.reg(r);
   const auto wrong = [&](const char* needed) -> Status {
-    return error(Code::kHelperArg, "wrong argument " + std::to_string(index + 1) + " of bpf_" + std::string(call.info->name),
+    return error(Code::kHelperArg,
+                 "wrong argument " + std::to_string(index + 1) + " of bpf_" +
+                     std::string(call.info->name),
                  name(r) + " is " + describe(arg), needed);
   };
   switch (call.info->args[index]) {
@@ -67,13 +76,16 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
     if (arg.type == Type::stack) // the helper may follow the address upwards through this frame
       touch_stack_read(arg, 0, kStackBytes);
     return {};
-  case HelperArg::scalar: // flags and the like: an address passed as a number is senseless but legal
+  case HelperArg::scalar: // flags and the like: an address passed as a number is senseless but
+                          // legal
     forget_number(arg);
     return {};
   case HelperArg::ctx:
     if (arg.type != Type::ctx)
       return wrong("the context");
-    return arg.value == Scalar::constant(0) ? Status{} : wrong("the context as it was passed, without an offset");
+    return arg.value == Scalar::constant(0)
+               ? Status{}
+               : wrong("the context as it was passed, without an offset");
   case HelperArg::map: return check_map_argument(call, r);
   case HelperArg::key: return check_key_or_value(call, r, true);
   case HelperArg::value: return check_key_or_value(call, r, false);
@@ -98,15 +110,19 @@ Status Walker::check_map_argument(CallContext& call, Reg r) {
   const RegState& arg = state_.reg(r);
   const std::string helper = "bpf_" + std::string(call.info->name);
   if (arg.type != Type::map_handle)
-    return error(Code::kHelperArg, helper + " needs a map", name(r) + " is " + describe(arg), "a map");
+    return error(Code::kHelperArg, helper + " needs a map", name(r) + " is " + describe(arg),
+                 "a map");
   call.map = &map(arg.object);
   call.map_id = MapId(arg.object);
   const MapTypeInfo* type = find_map_type(call.map->type);
   if (type == nullptr)
-    return error(Code::kUnsupportedMapType, "map " + call.map->name + ": type " + map_type_name(call.map->type) + " is not supported");
+    return error(Code::kUnsupportedMapType, "map " + call.map->name + ": type " +
+                                                map_type_name(call.map->type) +
+                                                " is not supported");
   if ((type->map_class & call.info->maps) == 0)
     return error(Code::kHelperArg, helper + " does not work on this type of map",
-                 call.map->name + " is of type " + std::string(type->name), "a map of a type that the helper serves");
+                 call.map->name + " is of type " + std::string(type->name),
+                 "a map of a type that the helper serves");
   return {};
 }
 
@@ -115,7 +131,8 @@ Status Walker::check_key_or_value(CallContext& call, Reg r, bool key) {
     return error(Code::kInternal, "a key before its map");
   const uint32_t size = key ? call.map->key_size : call.map->value_size;
   if (size == 0)
-    return error(Code::kUnsupportedMapSize, "map " + call.map->name + " leaves its " + (key ? "key" : "value") + " size open",
+    return error(Code::kUnsupportedMapSize,
+                 "map " + call.map->name + " leaves its " + (key ? "key" : "value") + " size open",
                  "size 0", "a size in the object");
   TRY(check_helper_memory(r, {size, size, true}, Access::read));
   const bool is_array = call.map->type == MapType::array || call.map->type == MapType::percpu_array;
@@ -164,7 +181,8 @@ Status Walker::check_helper_memory(Reg r, const Extent& extent, Access access) {
     return error(Code::kRefReleased, name(r) + " points to a record that is no longer ours", found,
                  "no use of the record after it was submitted or discarded");
   if (arg.is_pointer() && arg.maybe_null)
-    return error(Code::kNullDeref, name(r) + " may be null here", found, "a comparison with null before the call");
+    return error(Code::kNullDeref, name(r) + " may be null here", found,
+                 "a comparison with null before the call");
   switch (arg.type) {
   case Type::stack:
     TRY(check_stack(r, 0, extent.max, false));
@@ -185,13 +203,17 @@ Status Walker::check_record(CallContext& call, Reg r) {
   const RegState& arg = state_.reg(r);
   const std::string found = name(r) + " is " + describe(arg);
   if (arg.is_scalar() && arg.released)
-    return error(Code::kRefReleased, "the record was already submitted or discarded", found, "a record that is held");
+    return error(Code::kRefReleased, "the record was already submitted or discarded", found,
+                 "a record that is held");
   if (arg.type != Type::memory || arg.ref == 0)
-    return error(Code::kHelperArg, "not a reserved record", found, "what bpf_ringbuf_reserve returned");
+    return error(Code::kHelperArg, "not a reserved record", found,
+                 "what bpf_ringbuf_reserve returned");
   if (arg.maybe_null)
-    return error(Code::kNullDeref, "the record may be null", found, "a comparison with null before it");
+    return error(Code::kNullDeref, "the record may be null", found,
+                 "a comparison with null before it");
   if (!(arg.value == Scalar::constant(0)))
-    return error(Code::kHelperArg, "the pointer to the record was moved", found, "the start of the record");
+    return error(Code::kHelperArg, "the pointer to the record was moved", found,
+                 "the start of the record");
   call.released_ref = arg.ref;
   call.record = arg;
   return {};
@@ -224,9 +246,10 @@ void Walker::set_result(const CallContext& call) {
   switch (call.info->ret) {
   case HelperRet::nothing: break;
   case HelperRet::integer:
-    result = RegState::scalar(leaves_tail(call.info->id)
-                                  ? Scalar::signed_range(-kMaxErrno, static_cast<int64_t>(call.buffer_max))
-                                  : Scalar{});
+    result = RegState::scalar(
+        leaves_tail(call.info->id)
+            ? Scalar::signed_range(-kMaxErrno, static_cast<int64_t>(call.buffer_max))
+            : Scalar{});
     break;
   case HelperRet::map_value_or_null:
     result = RegState::pointer(Type::map_value, call.map_id.value);
@@ -255,7 +278,8 @@ Status Walker::check_format(const CallContext& call) {
     return {};
   const MapDef& def = map(format.object);
   const uint64_t begin = format.value.umin, length = size.value.umin;
-  if (def.section != MapSection::rodata || begin > def.initial.size() || length > def.initial.size() - begin)
+  if (def.section != MapSection::rodata || begin > def.initial.size() ||
+      length > def.initial.size() - begin)
     return {};
   const std::string_view text(reinterpret_cast<const char*>(def.initial.data()) + begin, length);
   PrintkLimits limits;

@@ -17,7 +17,9 @@ constexpr uint32_t kFlagWriteOnly = 1u << 8; // BPF_F_WRONLY_PROG
 } // namespace
 
 // Data sections whose definition leaves the size open have the size of their contents.
-uint32_t Walker::map_value_size(MapId id) const { return map(id.value).value_size; }
+uint32_t Walker::map_value_size(MapId id) const {
+  return map(id.value).value_size;
+}
 
 Status Walker::check_pointer(Reg base, Access access) {
   TRY(require_written(base));
@@ -25,17 +27,21 @@ Status Walker::check_pointer(Reg base, Access access) {
   const std::string found = name(base) + " is " + describe(r);
   const char* verb = access == Access::read ? "read through" : "written through";
   if (r.is_scalar() && r.released)
-    return error(Code::kRefReleased, name(base) + " points to a record that is no longer ours", found,
-                 "no use of the record after it was submitted or discarded");
+    return error(Code::kRefReleased, name(base) + " points to a record that is no longer ours",
+                 found, "no use of the record after it was submitted or discarded");
   if (r.is_scalar())
-    return error(Code::kNotPointer, name(base) + " is " + verb + " but is not a pointer", found,
-                 "a pointer (addresses that a program computes can be read with bpf_probe_read only)");
+    return error(
+        Code::kNotPointer, name(base) + " is " + verb + " but is not a pointer", found,
+        "a pointer (addresses that a program computes can be read with bpf_probe_read only)");
   if (r.maybe_null)
-    return error(Code::kNullDeref, name(base) + " may be null here", found, "a comparison with null before the access");
+    return error(Code::kNullDeref, name(base) + " may be null here", found,
+                 "a comparison with null before the access");
   if (r.type == Type::map_handle && access == Access::read)
-    return error(Code::kUnsupportedMapField, "reading the fields of a map is not supported", found, "a pointer to memory");
+    return error(Code::kUnsupportedMapField, "reading the fields of a map is not supported", found,
+                 "a pointer to memory");
   if (r.type == Type::map_handle || r.type == Type::function)
-    return error(Code::kNotPointer, name(base) + " cannot be accessed as memory", found, "a pointer to memory");
+    return error(Code::kNotPointer, name(base) + " cannot be accessed as memory", found,
+                 "a pointer to memory");
   return {};
 }
 
@@ -43,9 +49,11 @@ Status Walker::check_map_value(Reg base, int64_t off, uint64_t size, Access acce
   const RegState& r = state_.reg(base);
   const MapDef& def = map(r.object);
   if (access != Access::read && (def.read_only_for_programs() || (def.flags & kFlagReadOnly) != 0))
-    return error(Code::kRodataWrite, "write into read-only map " + def.name, describe(r), "memory that may be written");
+    return error(Code::kRodataWrite, "write into read-only map " + def.name, describe(r),
+                 "memory that may be written");
   if (access != Access::write && (def.flags & kFlagWriteOnly) != 0)
-    return error(Code::kMapValueOob, "read from write-only map " + def.name, describe(r), "memory that may be read");
+    return error(Code::kMapValueOob, "read from write-only map " + def.name, describe(r),
+                 "memory that may be read");
   const uint64_t value_size = map_value_size(MapId(r.object));
   if (value_size == 0)
     return error(Code::kUnsupportedMapSize, "map " + def.name + " leaves its value size open",
@@ -75,11 +83,13 @@ Status Walker::check_ctx(Reg base, int64_t off, uint32_t size, Access access) {
   const RegState& r = state_.reg(base);
   const CtxLayout& layout = options_.ctx;
   if (!r.value.is_constant() || r.value.umin != 0)
-    return error(Code::kCtxAccess, "access through a modified context pointer", name(base) + " is " + describe(r),
+    return error(Code::kCtxAccess, "access through a modified context pointer",
+                 name(base) + " is " + describe(r),
                  "the context as it was passed, with a constant offset in the instruction");
   const std::string found = std::to_string(size) + " bytes at offset " + std::to_string(off);
   if (layout.size == 0)
-    return error(Code::kUnsupportedCtx, "the context of programs of this kind is not supported", found, "no access to the context");
+    return error(Code::kUnsupportedCtx, "the context of programs of this kind is not supported",
+                 found, "no access to the context");
   if (off < 0 || off + int64_t{size} > int64_t{layout.size} || off % size != 0)
     return error(Code::kCtxAccess, "no such field in the context (" + layout.name + ")", found,
                  "an aligned access within [0, " + std::to_string(layout.size) + ")");
@@ -87,14 +97,18 @@ Status Walker::check_ctx(Reg base, int64_t off, uint32_t size, Access access) {
   for (const CtxField& field : layout.fields)
     if (off >= field.offset && off + int64_t{size} <= int64_t{field.offset} + field.size) {
       if (field.is_pointer)
-        return error(Code::kUnsupportedCtx, "this field of the context is a pointer into the kernel", found, "another field");
+        return error(Code::kUnsupportedCtx,
+                     "this field of the context is a pointer into the kernel", found,
+                     "another field");
       allowed = true;
       writable = field.writable && (size == field.size || field.any_width);
     }
   if (!allowed)
-    return error(Code::kCtxAccess, "no such field in the context (" + layout.name + ")", found, "a field of the context");
+    return error(Code::kCtxAccess, "no such field in the context (" + layout.name + ")", found,
+                 "a field of the context");
   if (access != Access::read && !writable)
-    return error(Code::kCtxAccess, "the context (" + layout.name + ") cannot be written here", found, "a read");
+    return error(Code::kCtxAccess, "the context (" + layout.name + ") cannot be written here",
+                 found, "a read");
   return {};
 }
 
@@ -144,9 +158,9 @@ Status Walker::on(const Load& insn) {
 Status Walker::on(const Store& insn) {
   RegState value = TRY(operand(insn.src));
   // A spilled number and its register are one group: a check of either holds for both.
-  if (const auto* src = std::get_if<Reg>(&insn.src);
-      src != nullptr && value.is_scalar() && value.id == 0 && !value.value.is_constant() &&
-      state_.reg(insn.base).type == Type::stack) {
+  if (const auto* src = std::get_if<Reg>(&insn.src); src != nullptr && value.is_scalar() &&
+                                                     value.id == 0 && !value.value.is_constant() &&
+                                                     state_.reg(insn.base).type == Type::stack) {
     value.id = new_id();
     value.delta = 0;
     assign(*src, value);
@@ -158,8 +172,8 @@ Status Walker::check_atomic_address(Reg base, int16_t off, uint32_t size) {
   TRY(check_pointer(base, Access::read_write));
   const RegState& r = state_.reg(base);
   if (r.type == Type::ctx)
-    return error(Code::kAtomicTarget, "atomic access to the context", name(base) + " is " + describe(r),
-                 "a map value, a record or the stack");
+    return error(Code::kAtomicTarget, "atomic access to the context",
+                 name(base) + " is " + describe(r), "a map value, a record or the stack");
   const uint64_t low_bits = (r.value.bits.max() | static_cast<uint64_t>(int64_t{off})) & (size - 1);
   const uint64_t exact = (r.value.bits.value + static_cast<uint64_t>(int64_t{off})) & (size - 1);
   const bool is_aligned = (r.value.bits.mask & (size - 1)) == 0 ? exact == 0 : low_bits == 0;

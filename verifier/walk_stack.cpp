@@ -13,9 +13,13 @@ namespace {
 using namespace bpf;
 using Int128 = __int128;
 
-std::string text_of(Int128 x) { return std::to_string(static_cast<int64_t>(x)); }
+std::string text_of(Int128 x) {
+  return std::to_string(static_cast<int64_t>(x));
+}
 
-uint32_t byte_in_slot(int64_t offset) { return static_cast<uint32_t>(offset & (kSlotBytes - 1)); }
+uint32_t byte_in_slot(int64_t offset) {
+  return static_cast<uint32_t>(offset & (kSlotBytes - 1));
+}
 
 } // namespace
 
@@ -30,11 +34,14 @@ Status Walker::check_stack(Reg base, int64_t off, uint64_t size, bool needs_alig
                  "bytes within [-" + std::to_string(kStackBytes) + ", 0) from r10");
   }
   if (needs_alignment && size > 1) {
-    const Tnum address = tnum_add(r.value.bits, tnum_constant(static_cast<uint64_t>(off)), ~uint64_t{0});
+    const Tnum address =
+        tnum_add(r.value.bits, tnum_constant(static_cast<uint64_t>(off)), ~uint64_t{0});
     if ((address.max() & (size - 1)) != 0)
-      return error(Code::kMisalignedStack, "misaligned stack access",
-                   std::to_string(size) + " bytes at " + (r.value.is_constant() ? text_of(first) : "an offset not known to be aligned"),
-                   "an offset that is a multiple of " + std::to_string(size));
+      return error(
+          Code::kMisalignedStack, "misaligned stack access",
+          std::to_string(size) + " bytes at " +
+              (r.value.is_constant() ? text_of(first) : "an offset not known to be aligned"),
+          "an offset that is a multiple of " + std::to_string(size));
   }
   facts_.stack_used(state_.frames[r.object].func, static_cast<int64_t>(first));
   return {};
@@ -76,11 +83,12 @@ void Walker::touch_stack_read(const RegState& base, int64_t off, uint64_t size) 
 Status Walker::check_fill(const RegState& base, int64_t off, uint32_t size) {
   if (!base.value.is_constant() || size == kSlotBytes)
     return {};
-  const StackSlot* slot = state_.frames[base.object].find_slot(static_cast<int32_t>(base.value.smin + off));
+  const StackSlot* slot =
+      state_.frames[base.object].find_slot(static_cast<int32_t>(base.value.smin + off));
   if (slot == nullptr || !slot->has_spill() || !slot->spilled.is_pointer())
     return {};
-  return error(Code::kPartialSpill, "part of a spilled pointer is read", std::to_string(size) + " bytes of " + describe(slot->spilled),
-               "all 8 bytes");
+  return error(Code::kPartialSpill, "part of a spilled pointer is read",
+               std::to_string(size) + " bytes of " + describe(slot->spilled), "all 8 bytes");
 }
 
 RegState Walker::read_stack(const RegState& base, int64_t off, uint32_t size, bool sign_extend) {
@@ -123,7 +131,8 @@ RegState Walker::read_stack(const RegState& base, int64_t off, uint32_t size, bo
   return all_zero ? RegState::constant(0) : unknown;
 }
 
-Status Walker::write_stack(const RegState& base, int64_t off, uint32_t size, const RegState& value) {
+Status Walker::write_stack(const RegState& base, int64_t off, uint32_t size,
+                           const RegState& value) {
   const bool exact = base.value.is_constant();
   if (value.is_pointer()) {
     const bool callers = base.object + 1 != state_.frames.size();

@@ -26,8 +26,8 @@ bool is_jump(const bpf::Insn& insn) {
 bool is_tagged_nonnull(const bpf::Btf& btf, uint32_t function, int32_t parameter) {
   for (uint32_t id = 1; id < btf.type_count(); ++id) {
     const bpf::BtfType& tag = btf.type(id);
-    if (tag.kind == bpf::BtfKind::decl_tag && tag.target == function && tag.component == parameter &&
-        tag.name == "arg:nonnull")
+    if (tag.kind == bpf::BtfKind::decl_tag && tag.target == function &&
+        tag.component == parameter && tag.name == "arg:nonnull")
       return true;
   }
   return false;
@@ -39,11 +39,14 @@ Walker::Walker(const bpf::Program& program, const Options& options, const Livene
     : program_(program), options_(options), liveness_(liveness), facts_(program),
       explored_(program, liveness) {}
 
-const bpf::MapDef& Walker::map(uint32_t id) const { return program_.object->maps[id]; }
+const bpf::MapDef& Walker::map(uint32_t id) const {
+  return program_.object->maps[id];
+}
 
 Status Walker::require_written(bpf::Reg r) const {
   if (state_.reg(r).type == Type::none)
-    return error(Code::kUninitReg, name(r) + " is read before it is written", name(r) + " was never written here",
+    return error(Code::kUninitReg, name(r) + " is read before it is written",
+                 name(r) + " was never written here",
                  "a value in " + name(r) + " on every path (calls leave r1 to r5 without one)");
   return {};
 }
@@ -95,7 +98,8 @@ Status Walker::run() {
 }
 
 Status Walker::walk_path() {
-  const uint64_t memory_limit = options_.memory_limit != 0 ? options_.memory_limit : kDefaultMemoryLimit;
+  const uint64_t memory_limit =
+      options_.memory_limit != 0 ? options_.memory_limit : kDefaultMemoryLimit;
   for (ended_ = false; !ended_;) {
     if (++steps_ > options_.step_limit)
       return error(Code::kStepLimit, "too complex: the walk reached its limit of instructions",
@@ -108,7 +112,8 @@ Status Walker::walk_path() {
     if (options_.prune && explored_.is_join_point(state_.pc)) {
       const Visit visit = explored_.visit(state_, parent_, unwritten_);
       if (visit == Visit::endless)
-        return error(Code::kEndlessLoop, "this loop may never end: it comes back here with nothing changed",
+        return error(Code::kEndlessLoop,
+                     "this loop may never end: it comes back here with nothing changed",
                      "the same registers and stack as in an earlier iteration",
                      "a counter with a bound, or an exit that is certain to be reached");
       if (visit == Visit::covered) {
@@ -128,8 +133,9 @@ Status Walker::walk_instruction() {
   explored_.count_step(is_jump(at.insn));
   facts_.before(state_, liveness_.before(here).regs);
   if (at.poisoned && !std::holds_alternative<bpf::CallKfunc>(at.insn))
-    return error(Code::kPoisoned, "this instruction depends on a relocation that cannot be resolved",
-                 "reached", "a guard that makes it unreachable, e.g. bpf_core_field_exists()");
+    return error(Code::kPoisoned,
+                 "this instruction depends on a relocation that cannot be resolved", "reached",
+                 "a guard that makes it unreachable, e.g. bpf_core_field_exists()");
   moved_ = false;
   TRY(std::visit([this](const auto& insn) { return on(insn); }, at.insn));
   if (ended_ || moved_)
@@ -160,7 +166,8 @@ Status Walker::on(const bpf::CallLocal&) {
                    program_.functions[callee.value].name + " is already on the call stack",
                    "a function that does not call itself");
   if (state_.frames.size() >= kMaxFrames)
-    return error(Code::kCallDepth, "too many nested calls", std::to_string(kMaxFrames + 1) + " frames",
+    return error(Code::kCallDepth, "too many nested calls",
+                 std::to_string(kMaxFrames + 1) + " frames",
                  "at most " + std::to_string(kMaxFrames));
   calls_.insert({state_.top().func, callee});
   Frame frame;
@@ -188,7 +195,8 @@ void Walker::weaken_arguments(Frame& frame) {
   const uint32_t function = program_.functions[frame.func.value].btf_type;
   for (uint8_t r = 1; r <= 5; ++r) {
     RegState& arg = frame.regs[r];
-    const bool is_memory = arg.type == Type::map_value || arg.type == Type::memory || arg.type == Type::stack;
+    const bool is_memory =
+        arg.type == Type::map_value || arg.type == Type::memory || arg.type == Type::stack;
     if (is_memory && !arg.maybe_null && !is_tagged_nonnull(btf, function, r - 1)) {
       arg.maybe_null = true;
       arg.id = new_id();
@@ -205,7 +213,8 @@ Status Walker::on(const bpf::Exit&) {
     return check_reference_leaks();
   }
   if (result.type == Type::stack && result.object + 1 == state_.frames.size())
-    return error(Code::kStackEscape, "a pointer to the stack of a function cannot be returned from it",
+    return error(Code::kStackEscape,
+                 "a pointer to the stack of a function cannot be returned from it",
                  "r0 is " + describe(result), "memory that outlives the call");
   const bpf::InsnIndex call = state_.top().call_site;
   RegState returned = result;
@@ -225,20 +234,26 @@ Status Walker::check_reference_leaks() {
   if (state_.refs.empty())
     return {};
   const bpf::InsnIndex where = state_.refs.front().acquired_at;
-  std::string found = "a record reserved at instruction " + std::to_string(program_.at(where).slot.value);
+  std::string found =
+      "a record reserved at instruction " + std::to_string(program_.at(where).slot.value);
   if (const bpf::LineInfo* line = program_.line_of(where))
     found += " (" + line->file + ":" + std::to_string(line->line) + ")";
-  return error(Code::kRefLeak, "a reserved ring-buffer record is neither submitted nor discarded on this path",
-               found + " is still held at exit", "bpf_ringbuf_submit() or bpf_ringbuf_discard() on every path");
+  return error(Code::kRefLeak,
+               "a reserved ring-buffer record is neither submitted nor discarded on this path",
+               found + " is still held at exit",
+               "bpf_ringbuf_submit() or bpf_ringbuf_discard() on every path");
 }
 
-// The sum along every chain of calls that was walked. The graph has no cycles: recursion is refused.
+// The sum along every chain of calls that was walked. The graph has no cycles: recursion is
+// refused.
 Status Walker::check_stack_limit() {
   struct Item {
     bpf::FuncId func;
     int64_t bytes;
   };
-  const auto rounded = [this](bpf::FuncId f) { return (int64_t{facts_.stack_depth(f)} + 15) / 16 * 16; };
+  const auto rounded = [this](bpf::FuncId f) {
+    return (int64_t{facts_.stack_depth(f)} + 15) / 16 * 16;
+  };
   std::vector<Item> work{{bpf::FuncId(0), rounded(bpf::FuncId(0))}};
   std::vector<int64_t> deepest(program_.functions.size(), -1);
   while (!work.empty()) {

@@ -51,8 +51,8 @@ private:
     const bpf::HelperInfo* info = nullptr;
     const bpf::MapDef* map = nullptr;
     bpf::MapId map_id;
-    uint64_t memory_size = 0;  // const_size
-    uint64_t buffer_max = 0;   // of the last mem_* argument
+    uint64_t memory_size = 0;     // const_size
+    uint64_t buffer_max = 0;      // of the last mem_* argument
     bool key_is_in_range = false; // array lookup that cannot fail
     uint32_t released_ref = 0;
     RegState record;
@@ -89,7 +89,8 @@ private:
   void branch_on_null(const bpf::Branch& insn, const RegState& pointer);
   void branch_on_pointers(const bpf::Branch& insn, const RegState& a, const RegState& b);
   void take_branch(std::optional<State> taken, std::optional<State> not_taken);
-  bool assume(State& state, const bpf::Branch& insn, const RegState& a, const RegState& b, bool taken);
+  bool assume(State& state, const bpf::Branch& insn, const RegState& a, const RegState& b,
+              bool taken);
   // walk_memory.cpp
   Status on(const bpf::Load& insn);
   Status on(const bpf::Store& insn);

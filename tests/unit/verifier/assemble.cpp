@@ -32,7 +32,9 @@ std::string trimmed(std::string text) {
 
 class Assembler {
 public:
-  explicit Assembler(std::vector<MapDef> maps) : object_(std::make_shared<Object>()) { object_->maps = std::move(maps); }
+  explicit Assembler(std::vector<MapDef> maps) : object_(std::make_shared<Object>()) {
+    object_->maps = std::move(maps);
+  }
 
   std::shared_ptr<const Program> run(std::string_view text) {
     read(text);
@@ -41,8 +43,8 @@ public:
     uint32_t slot = 0;
     for (const Line& line : lines_) {
       slots_.push_back(slot);
-      slot += line.text.find(" = map ") != std::string::npos || line.text.find(" = value ") != std::string::npos ||
-                      line.text.ends_with(" ll")
+      slot += line.text.find(" = map ") != std::string::npos ||
+                      line.text.find(" = value ") != std::string::npos || line.text.ends_with(" ll")
                   ? 2
                   : 1;
     }
@@ -50,8 +52,9 @@ public:
     for (size_t i = 0; i < lines_.size(); ++i)
       program_->insns.push_back(translate(i));
     for (size_t f = 0; f < functions_.size(); ++f)
-      program_->functions.push_back({functions_[f].first, InsnIndex(functions_[f].second),
-                                     InsnIndex(f + 1 < functions_.size() ? functions_[f + 1].second : lines_.size())});
+      program_->functions.push_back(
+          {functions_[f].first, InsnIndex(functions_[f].second),
+           InsnIndex(f + 1 < functions_.size() ? functions_[f + 1].second : lines_.size())});
     return program_;
   }
 
@@ -96,14 +99,17 @@ private:
     if (first[0] == 'r' && equals == "=" && (kind == "map" || kind == "value")) {
       const Reg dst{static_cast<uint8_t>(std::stoi(first.substr(1)))};
       const uint64_t low = map_named(name).value;
-      at.insn = LoadImm64{kind == "map" ? Imm64Kind::map : Imm64Kind::map_value, dst, low | uint64_t{offset} << 32};
+      at.insn = LoadImm64{kind == "map" ? Imm64Kind::map : Imm64Kind::map_value, dst,
+                          low | uint64_t{offset} << 32};
       return at;
     }
-    if (first == "call" && !equals.starts_with("bpf_") && !std::isdigit(static_cast<unsigned char>(equals[0]))) {
+    if (first == "call" && !equals.starts_with("bpf_") &&
+        !std::isdigit(static_cast<unsigned char>(equals[0]))) {
       for (size_t f = 0; f < functions_.size(); ++f)
         if (functions_[f].first == equals) {
           at.callee = FuncId(f);
-          at.insn = CallLocal{static_cast<int32_t>(slots_[functions_[f].second]) - static_cast<int32_t>(slots_[i]) - 1};
+          at.insn = CallLocal{static_cast<int32_t>(slots_[functions_[f].second]) -
+                              static_cast<int32_t>(slots_[i]) - 1};
           return at;
         }
     }

@@ -28,14 +28,15 @@ bpf::MapDef rodata(std::string contents);
 bpf::MapDef bss(uint32_t size);
 
 // Fails the test on text that cannot be assembled.
-std::shared_ptr<const bpf::Program> assemble(std::string_view text, std::vector<bpf::MapDef> maps = {});
+std::shared_ptr<const bpf::Program> assemble(std::string_view text,
+                                             std::vector<bpf::MapDef> maps = {});
 
 // pt_regs of x86_64: 168 readable bytes.
 Options pt_regs_options();
 
 struct Outcome {
   bool accepted = false;
-  std::string code;    // "" when accepted
+  std::string code; // "" when accepted
   uint32_t slot = UINT32_MAX;
   std::string message; // for people
   Facts facts;         // when accepted

@@ -22,9 +22,11 @@ namespace {
 
 using namespace bpf;
 
-constexpr uint32_t kValueSize = 64, kCtxSize = 168, kFrameSize = 512, kFrames = 2, kStackSize = kFrames * kFrameSize;
+constexpr uint32_t kValueSize = 64, kCtxSize = 168, kFrameSize = 512, kFrames = 2,
+                   kStackSize = kFrames * kFrameSize;
 // Objects live at distinct fake addresses, so a pointer is a number and its owner is found again.
-constexpr uint64_t kStackTop = 0x7000'0000'0000, kValueBase = 0x5000'0000'0000, kCtxBase = 0x6000'0000'0000;
+constexpr uint64_t kStackTop = 0x7000'0000'0000, kValueBase = 0x5000'0000'0000,
+                   kCtxBase = 0x6000'0000'0000;
 
 class Machine {
 public:
@@ -91,7 +93,9 @@ private:
       std::memset(top + range.begin, 0, static_cast<size_t>(range.end - range.begin));
   }
   bool small() { return random_() % 2 == 0; }
-  std::string where(uint32_t pc) const { return "insn " + std::to_string(pc) + ": " + print(program_.insns[pc].insn); }
+  std::string where(uint32_t pc) const {
+    return "insn " + std::to_string(pc) + ": " + print(program_.insns[pc].insn);
+  }
 
   // The program's functions are its frames: 0 calls 1.
   static uint64_t base_of(const RegFact& fact) {
@@ -118,9 +122,10 @@ private:
       const auto s = static_cast<int64_t>(x);
       const auto low = static_cast<uint32_t>(x);
       const Range64& range = fact.range;
-      if (x < range.umin || x > range.umax || s < range.smin || s > range.smax || low < range.u32_min ||
-          low > range.u32_max || (x & range.known_mask) != range.known_value)
-        return "r" + std::to_string(r) + " = " + std::to_string(s) + " is outside its facts, " + where(pc);
+      if (x < range.umin || x > range.umax || s < range.smin || s > range.smax ||
+          low < range.u32_min || low > range.u32_max || (x & range.known_mask) != range.known_value)
+        return "r" + std::to_string(r) + " = " + std::to_string(s) + " is outside its facts, " +
+               where(pc);
       if (is_pointer && regs_[r] % fact.align != 0)
         return "r" + std::to_string(r) + " is not aligned as stated, " + where(pc);
     }
@@ -186,30 +191,36 @@ private:
     const uint64_t a = regs_[branch.dst.number], b = operand(branch.src);
     return branch.width == Width::w64
                ? compare<uint64_t, int64_t>(branch.cond, a, b)
-               : compare<uint32_t, int32_t>(branch.cond, static_cast<uint32_t>(a), static_cast<uint32_t>(b));
+               : compare<uint32_t, int32_t>(branch.cond, static_cast<uint32_t>(a),
+                                            static_cast<uint32_t>(b));
   }
 
   std::string execute(const Insn& insn, uint32_t pc) {
     if (const auto* alu = std::get_if<Alu>(&insn)) {
       uint64_t& dst = regs_[alu->dst.number];
       const uint64_t b = operand(alu->src);
-      dst = alu->width == Width::w64 ? arithmetic<uint64_t, int64_t>(alu->op, dst, b)
-                                     : arithmetic<uint32_t, int32_t>(alu->op, static_cast<uint32_t>(dst), static_cast<uint32_t>(b));
+      dst = alu->width == Width::w64
+                ? arithmetic<uint64_t, int64_t>(alu->op, dst, b)
+                : arithmetic<uint32_t, int32_t>(alu->op, static_cast<uint32_t>(dst),
+                                                static_cast<uint32_t>(b));
       return {};
     }
     if (const auto* sx = std::get_if<MovSx>(&insn)) {
       const auto shift = 64 - sx->bits;
-      const auto wide = static_cast<uint64_t>(static_cast<int64_t>(regs_[sx->src.number] << shift) >> shift);
+      const auto wide =
+          static_cast<uint64_t>(static_cast<int64_t>(regs_[sx->src.number] << shift) >> shift);
       regs_[sx->dst.number] = sx->width == Width::w64 ? wide : static_cast<uint32_t>(wide);
       return {};
     }
     if (const auto* load = std::get_if<LoadImm64>(&insn)) {
-      regs_[load->dst.number] = load->kind == Imm64Kind::map_value ? kValueBase + (load->imm >> 32) : load->imm;
+      regs_[load->dst.number] =
+          load->kind == Imm64Kind::map_value ? kValueBase + (load->imm >> 32) : load->imm;
       return {};
     }
     if (const auto* load = std::get_if<Load>(&insn)) {
       const uint32_t size = bytes(load->size);
-      const uint8_t* from = memory(regs_[load->base.number] + static_cast<uint64_t>(int64_t{load->off}), size);
+      const uint8_t* from =
+          memory(regs_[load->base.number] + static_cast<uint64_t>(int64_t{load->off}), size);
       if (from == nullptr)
         return "load outside every object, " + where(pc);
       uint64_t x = 0;
@@ -221,7 +232,8 @@ private:
     }
     if (const auto* store = std::get_if<Store>(&insn)) {
       const uint32_t size = bytes(store->size);
-      uint8_t* to = memory(regs_[store->base.number] + static_cast<uint64_t>(int64_t{store->off}), size);
+      uint8_t* to =
+          memory(regs_[store->base.number] + static_cast<uint64_t>(int64_t{store->off}), size);
       if (to == nullptr || (to >= ctx_ && to < ctx_ + kCtxSize))
         return "store outside every writable object, " + where(pc);
       const uint64_t x = operand(store->src);
@@ -282,7 +294,8 @@ private:
     return reg;
   }
   std::string number() {
-    static constexpr int64_t kNumbers[] = {0, 1, -1, 2, 7, 8, 15, 31, 32, 63, 64, 255, 4096, -8, -64, 0x7fffffff, -0x7fffffff - 1};
+    static constexpr int64_t kNumbers[] = {
+        0, 1, -1, 2, 7, 8, 15, 31, 32, 63, 64, 255, 4096, -8, -64, 0x7fffffff, -0x7fffffff - 1};
     return std::to_string(kNumbers[random_() % std::size(kNumbers)]);
   }
   std::string positive() {
@@ -291,9 +304,11 @@ private:
   }
 
   void statement() {
-    static constexpr const char* kOps[] = {"+=", "-=", "*=", "|=", "&=", "^=", "/=", "%=", "s/=", "s%="};
+    static constexpr const char* kOps[] = {
+        "+=", "-=", "*=", "|=", "&=", "^=", "/=", "%=", "s/=", "s%="};
     static constexpr const char* kShifts[] = {"<<=", ">>=", "s>>="};
-    static constexpr const char* kConds[] = {"==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", "s<=", "&"};
+    static constexpr const char* kConds[] = {
+        "==", "!=", ">", ">=", "<", "<=", "s>", "s>=", "s<", "s<=", "&"};
     const bool narrow = random_() % 2 == 0;
     std::string a = scalar(), b = scalar();
     if (narrow) {
@@ -330,8 +345,17 @@ private:
       line(scalar() + " = *(u" + (random_() % 2 ? "32" : "16") + " *)(r10 " + slot + ")");
       break;
     }
-    case 10: line(scalar() + " = (s" + (random_() % 2 ? "8" : random_() % 2 ? "16" : "32") + ")" + scalar()); break;
-    default: line(scalar() + " = *(u" + (random_() % 2 ? "8" : "64") + " *)(r9 +" + std::to_string(8 * (random_() % 8)) + ")"); break;
+    case 10:
+      line(scalar() + " = (s" +
+           (random_() % 2   ? "8"
+            : random_() % 2 ? "16"
+                            : "32") +
+           ")" + scalar());
+      break;
+    default:
+      line(scalar() + " = *(u" + (random_() % 2 ? "8" : "64") + " *)(r9 +" +
+           std::to_string(8 * (random_() % 8)) + ")");
+      break;
     }
   }
 
@@ -445,7 +469,8 @@ TEST(Embedding, accepted_programs_stay_inside_their_facts) {
       ++finished;
     }
   }
-  EXPECT_GT(accepted, programs / 8) << "the generator makes too few acceptable programs to say anything";
+  EXPECT_GT(accepted, programs / 8)
+      << "the generator makes too few acceptable programs to say anything";
   EXPECT_EQ(finished, accepted * 12);
 }
 
@@ -462,7 +487,8 @@ TEST(Embedding, pruning_accepts_nothing_that_the_full_walk_refuses) {
     if (!all_paths && all_paths.error().code == Code::kStepLimit)
       continue;
     const auto verdict = verify(program, pruned);
-    ASSERT_EQ(verdict.has_value(), all_paths.has_value()) << text << (verdict ? "" : verdict.error().message);
+    ASSERT_EQ(verdict.has_value(), all_paths.has_value())
+        << text << (verdict ? "" : verdict.error().message);
     if (!all_paths)
       continue;
     ++compared;
@@ -473,10 +499,14 @@ TEST(Embedding, pruning_accepts_nothing_that_the_full_walk_refuses) {
       for (size_t r = 0; r < 10; ++r) {
         if (wide.before[r].kind != Kind::scalar || exact.before[r].kind != Kind::scalar)
           continue;
-        ASSERT_LE(wide.before[r].range.umin, exact.before[r].range.umin) << text << insn << " r" << r;
-        ASSERT_GE(wide.before[r].range.umax, exact.before[r].range.umax) << text << insn << " r" << r;
-        ASSERT_LE(wide.before[r].range.smin, exact.before[r].range.smin) << text << insn << " r" << r;
-        ASSERT_GE(wide.before[r].range.smax, exact.before[r].range.smax) << text << insn << " r" << r;
+        ASSERT_LE(wide.before[r].range.umin, exact.before[r].range.umin)
+            << text << insn << " r" << r;
+        ASSERT_GE(wide.before[r].range.umax, exact.before[r].range.umax)
+            << text << insn << " r" << r;
+        ASSERT_LE(wide.before[r].range.smin, exact.before[r].range.smin)
+            << text << insn << " r" << r;
+        ASSERT_GE(wide.before[r].range.smax, exact.before[r].range.smax)
+            << text << insn << " r" << r;
       }
     }
   }

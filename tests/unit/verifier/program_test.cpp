@@ -35,7 +35,8 @@ TEST(Registers, are_uninitialised_only_on_the_path_that_skips_the_write) {
     if r1 == 0 goto out
     r0 = 1
     out:
-    exit)"), "uninit-reg", 3);
+    exit)"),
+                 "uninit-reg", 3);
 }
 
 TEST(Context, has_aligned_fields_within_its_size) {
@@ -67,7 +68,8 @@ TEST(Context, reads_and_escapes_are_facts) {
 }
 
 TEST(Stack, keeps_what_is_spilled) {
-  EXPECT_ACCEPTED(check("*(u64 *)(r10 -8) = r1\n r2 = *(u64 *)(r10 -8)\n r0 = *(u64 *)(r2 +0)\n exit"));
+  EXPECT_ACCEPTED(
+      check("*(u64 *)(r10 -8) = r1\n r2 = *(u64 *)(r10 -8)\n r0 = *(u64 *)(r2 +0)\n exit"));
   // A byte over the pointer makes it a number.
   EXPECT_REFUSED(check(R"(
     *(u64 *)(r10 -8) = r1
@@ -75,7 +77,8 @@ TEST(Stack, keeps_what_is_spilled) {
     *(u8 *)(r10 -5) = r3
     r2 = *(u64 *)(r10 -8)
     r0 = *(u64 *)(r2 +0)
-    exit)"), "not-pointer", 4);
+    exit)"),
+                 "not-pointer", 4);
   EXPECT_REFUSED(check("*(u32 *)(r10 -8) = r1\n r0 = 0\n exit"), "partial-spill", 0);
   EXPECT_REFUSED(check("r0 = 0\n *(u64 *)(r10 -4) = r0\n exit"), "stack-oob", 1);
   EXPECT_REFUSED(check("r0 = 0\n *(u64 *)(r10 -12) = r0\n exit"), "misaligned-stack", 1);
@@ -133,7 +136,8 @@ TEST(Context, escapes_through_the_stack_on_a_path_that_could_be_pruned) {
   )";
   for (int i = 0; i < 6; ++i) {
     const std::string label = "l" + std::to_string(i);
-    text += "if r6 == " + std::to_string(i + 10) + " goto " + label + "\n r0 = 0\n r0 = 0\n r0 = 0\n " + label + ":\n r0 = 0\n";
+    text += "if r6 == " + std::to_string(i + 10) + " goto " + label +
+            "\n r0 = 0\n r0 = 0\n r0 = 0\n " + label + ":\n r0 = 0\n";
   }
   const Outcome o = check(text + R"(
     r3 = r10
@@ -189,7 +193,8 @@ TEST(Stack, variable_writes_destroy_pointers_in_reach) {
     *(u8 *)(r3 +0) = r4
     r1 = *(u64 *)(r10 -8)
     r0 = *(u64 *)(r1 +0)
-    exit)"), "not-pointer", 9);
+    exit)"),
+                 "not-pointer", 9);
 }
 
 constexpr const char* kLookup = R"(
@@ -206,10 +211,15 @@ TEST(Maps, values_need_a_null_check) {
   const auto maps = [] { return std::vector{hash_map("counts", 8, 16)}; };
   const std::string lookup = kLookup;
   EXPECT_REFUSED(check(lookup + "r0 = *(u64 *)(r0 +0)\n exit", maps()), "null-deref", 8);
-  EXPECT_ACCEPTED(check(lookup + "if r0 == 0 goto out\n r0 = *(u64 *)(r0 +8)\n out:\n exit", maps()));
-  EXPECT_REFUSED(check(lookup + "if r0 == 0 goto out\n r0 = *(u64 *)(r0 +9)\n out:\n exit", maps()), "map-value-oob", 9);
-  EXPECT_REFUSED(check(lookup + "if r0 != 0 goto out\n r0 = *(u64 *)(r0 +8)\n out:\n exit", maps()), "not-pointer", 9);
-  EXPECT_REFUSED(check(lookup + "r0 += 8\n if r0 == 0 goto out\n r0 = *(u64 *)(r0 +0)\n out:\n exit", maps()), "null-deref", 8);
+  EXPECT_ACCEPTED(
+      check(lookup + "if r0 == 0 goto out\n r0 = *(u64 *)(r0 +8)\n out:\n exit", maps()));
+  EXPECT_REFUSED(check(lookup + "if r0 == 0 goto out\n r0 = *(u64 *)(r0 +9)\n out:\n exit", maps()),
+                 "map-value-oob", 9);
+  EXPECT_REFUSED(check(lookup + "if r0 != 0 goto out\n r0 = *(u64 *)(r0 +8)\n out:\n exit", maps()),
+                 "not-pointer", 9);
+  EXPECT_REFUSED(
+      check(lookup + "r0 += 8\n if r0 == 0 goto out\n r0 = *(u64 *)(r0 +0)\n out:\n exit", maps()),
+      "null-deref", 8);
   // Copies and spills share the check.
   EXPECT_ACCEPTED(check(lookup + R"(
     *(u64 *)(r10 -16) = r0
@@ -219,7 +229,8 @@ TEST(Maps, values_need_a_null_check) {
     r0 = *(u64 *)(r1 +0)
     out:
     r0 = 0
-    exit)", maps()));
+    exit)",
+                        maps()));
 }
 
 TEST(Maps, variable_offsets_are_bounded) {
@@ -234,8 +245,10 @@ TEST(Maps, variable_offsets_are_bounded) {
   EXPECT_ACCEPTED(check(lookup + "w1 = w1\n if w1 > 63 goto out\n" + tail, maps()));
   // A bound on a copy bounds the original.
   EXPECT_ACCEPTED(check(lookup + "r2 = r1\n if r2 > 63 goto out\n" + tail, maps()));
-  EXPECT_REFUSED(check(lookup + "r2 = r1\n r2 += r2\n if r2 > 63 goto out\n" + tail, maps()), "ptr-arith", 13);
-  EXPECT_ACCEPTED(check(lookup + "r2 = r1\n r2 += 10\n if r2 > 40 goto out\n if r2 < 10 goto out\n" + tail, maps()));
+  EXPECT_REFUSED(check(lookup + "r2 = r1\n r2 += r2\n if r2 > 63 goto out\n" + tail, maps()),
+                 "ptr-arith", 13);
+  EXPECT_ACCEPTED(check(
+      lookup + "r2 = r1\n r2 += 10\n if r2 > 40 goto out\n if r2 < 10 goto out\n" + tail, maps()));
 }
 
 TEST(Maps, an_array_lookup_with_a_constant_index_in_range_cannot_fail) {
@@ -264,12 +277,18 @@ TEST(Maps, an_array_lookup_with_a_constant_index_in_range_cannot_fail) {
 }
 
 TEST(Maps, constants_cannot_be_written) {
-  EXPECT_REFUSED(check("r1 = value .rodata 0\n r0 = 0\n *(u8 *)(r1 +0) = r0\n exit", {rodata("abcdefgh")}), "rodata-write", 3);
-  EXPECT_ACCEPTED(check("r1 = value .rodata 4\n r0 = *(u32 *)(r1 +0)\n exit", {rodata("abcdefgh")}));
-  EXPECT_REFUSED(check("r1 = value .rodata 5\n r0 = *(u32 *)(r1 +0)\n exit", {rodata("abcdefgh")}), "map-value-oob", 2);
+  EXPECT_REFUSED(
+      check("r1 = value .rodata 0\n r0 = 0\n *(u8 *)(r1 +0) = r0\n exit", {rodata("abcdefgh")}),
+      "rodata-write", 3);
+  EXPECT_ACCEPTED(
+      check("r1 = value .rodata 4\n r0 = *(u32 *)(r1 +0)\n exit", {rodata("abcdefgh")}));
+  EXPECT_REFUSED(check("r1 = value .rodata 5\n r0 = *(u32 *)(r1 +0)\n exit", {rodata("abcdefgh")}),
+                 "map-value-oob", 2);
   // Nor by a helper.
-  EXPECT_REFUSED(check("r1 = value .rodata 0\n r2 = 8\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit", {rodata("abcdefgh")}),
-                 "rodata-write", 4);
+  EXPECT_REFUSED(
+      check("r1 = value .rodata 0\n r2 = 8\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit",
+            {rodata("abcdefgh")}),
+      "rodata-write", 4);
   EXPECT_ACCEPTED(check("r1 = value .bss 0\n r0 = 0\n *(u64 *)(r1 +8) = r0\n exit", {bss(16)}));
 }
 
@@ -282,7 +301,9 @@ TEST(Maps, constants_may_be_changed_by_the_loader_and_are_not_folded) {
     if r1 == 0 goto out
     r0 = *(u64 *)(r0 +0)
     out:
-    exit)", {rodata(std::string(8, '\0'))}), "not-pointer", 5);
+    exit)",
+                       {rodata(std::string(8, '\0'))}),
+                 "not-pointer", 5);
 }
 
 TEST(Pointers, allow_little_arithmetic) {
@@ -291,7 +312,8 @@ TEST(Pointers, allow_little_arithmetic) {
   EXPECT_REFUSED(check("r1 += r10\n r0 = 0\n exit"), "ptr-arith", 0);
   EXPECT_ACCEPTED(check("r1 -= r10\n r0 = r1\n exit"));
   EXPECT_REFUSED(check("r2 = r10\n r2 -= 8\n r0 = 0\n exit"), "ptr-arith", 1);
-  EXPECT_REFUSED(check("r2 = *(u64 *)(r1 +0)\n r3 = r10\n r3 += r2\n r0 = 0\n exit"), "ptr-arith", 2);
+  EXPECT_REFUSED(check("r2 = *(u64 *)(r1 +0)\n r3 = r10\n r3 += r2\n r0 = 0\n exit"), "ptr-arith",
+                 2);
   EXPECT_REFUSED(check("w2 = w1\n r0 = *(u8 *)(r2 +0)\n exit"), "not-pointer", 1);
 }
 
@@ -322,8 +344,8 @@ TEST(Branches, that_cannot_be_taken_are_not_walked) {
 // Every check must still be made behind a condition that always holds: nothing becomes "dead" by
 // mistake.
 TEST(Branches, an_access_behind_a_true_condition_is_checked) {
-  for (const char* guard : {"if r2 <= 7 goto bad", "if r2 != 8 goto bad", "if r2 s>= 0 goto bad", "if w2 < 8 goto bad",
-                            "if w2 s> -1 goto bad"})
+  for (const char* guard : {"if r2 <= 7 goto bad", "if r2 != 8 goto bad", "if r2 s>= 0 goto bad",
+                            "if w2 < 8 goto bad", "if w2 s> -1 goto bad"})
     EXPECT_REFUSED(check(std::string("r2 = *(u32 *)(r1 +0)\n r2 &= 7\n r0 = 0\n") + guard +
                          "\n exit\n bad:\n r0 = *(u64 *)(r0 +0)\n exit"),
                    "not-pointer", 5);
@@ -350,17 +372,21 @@ TEST(Loops, without_a_bound_are_refused) {
     again:
     call bpf_get_prandom_u32
     if r0 != 0 goto again
-    exit)").code, "endless-loop");
+    exit)")
+                .code,
+            "endless-loop");
   Options options = pt_regs_options();
   options.step_limit = 5000;
-  EXPECT_EQ(check("r0 = 0\n again:\n r0 += 1\n if r0 != 0 goto again\n exit", {}, options).code, "step-limit");
+  EXPECT_EQ(check("r0 = 0\n again:\n r0 += 1\n if r0 != 0 goto again\n exit", {}, options).code,
+            "step-limit");
 }
 
 TEST(Pruning, keeps_branches_in_series_cheap) {
   std::string text = "r6 = *(u64 *)(r1 +0)\n r0 = 0\n";
   for (int i = 0; i < 60; ++i) {
     const std::string label = "l" + std::to_string(i);
-    text += "if r6 == " + std::to_string(i) + " goto " + label + "\n r1 = " + std::to_string(i) + "\n " + label + ":\n r1 = 0\n";
+    text += "if r6 == " + std::to_string(i) + " goto " + label + "\n r1 = " + std::to_string(i) +
+            "\n " + label + ":\n r1 = 0\n";
   }
   const Outcome o = check(text + "exit");
   ASSERT_TRUE(o.accepted) << o.message;
@@ -384,7 +410,8 @@ TEST(Calls, walk_static_functions_in_context) {
     exit
     func helper:
     r0 = *(u64 *)(r2 +0)
-    exit)"), "not-pointer", 3);
+    exit)"),
+                 "not-pointer", 3);
   EXPECT_REFUSED(check("call f\n exit\n func f:\n call f\n exit"), "call-depth", 2);
   EXPECT_REFUSED(check("call f\n exit\n func f:\n r0 = r10\n exit"), "stack-escape", 3);
   EXPECT_REFUSED(check(R"(
@@ -396,7 +423,8 @@ TEST(Calls, walk_static_functions_in_context) {
     func f:
     *(u64 *)(r1 +0) = r10
     r0 = 0
-    exit)"), "stack-escape", 5);
+    exit)"),
+                 "stack-escape", 5);
 }
 
 TEST(Calls, sum_their_stacks) {
@@ -437,7 +465,9 @@ TEST(Calls, what_a_callee_reads_of_its_caller_is_live) {
     func f:
     r1 = *(u64 *)(r1 +0)
     r0 = *(u64 *)(r1 +0)
-    exit)").code, "not-pointer");
+    exit)")
+                .code,
+            "not-pointer");
 }
 
 TEST(RingBuffer, records_are_released_exactly_once) {
@@ -450,7 +480,8 @@ TEST(RingBuffer, records_are_released_exactly_once) {
     )"; // slots 0 to 4
   const std::string submit = "r1 = r0\n r2 = 0\n call bpf_ringbuf_submit\n";
   const std::string end = "out:\n r0 = 0\n exit";
-  const Outcome good = check(reserve + "if r0 == 0 goto out\n *(u64 *)(r0 +8) = 1\n" + submit + end, maps());
+  const Outcome good =
+      check(reserve + "if r0 == 0 goto out\n *(u64 *)(r0 +8) = 1\n" + submit + end, maps());
   ASSERT_TRUE(good.accepted) << good.message;
   ASSERT_EQ(good.facts.outputs.size(), 1u);
   EXPECT_EQ(good.facts.outputs[0].size_max, 16u);
@@ -458,22 +489,44 @@ TEST(RingBuffer, records_are_released_exactly_once) {
   EXPECT_EQ(check(reserve + "r0 = 0\n exit", maps()).code, "ref-leak");
   EXPECT_EQ(check(reserve + "if r0 == 0 goto out\n out:\n r0 = 0\n exit", maps()).code, "ref-leak");
   EXPECT_EQ(check(reserve + submit + end, maps()).code, "null-deref");
-  EXPECT_EQ(check(reserve + "if r0 == 0 goto out\n r6 = r0\n" + submit + "r1 = r6\n r2 = 0\n call bpf_ringbuf_discard\n" + end, maps()).code,
+  EXPECT_EQ(check(reserve + "if r0 == 0 goto out\n r6 = r0\n" + submit +
+                      "r1 = r6\n r2 = 0\n call bpf_ringbuf_discard\n" + end,
+                  maps())
+                .code,
             "ref-released");
-  EXPECT_EQ(check(reserve + "if r0 == 0 goto out\n r6 = r0\n" + submit + "*(u64 *)(r6 +0) = 1\n" + end, maps()).code, "ref-released");
-  EXPECT_EQ(check(reserve + "if r0 == 0 goto out\n *(u64 *)(r0 +16) = 1\n" + submit + end, maps()).code, "memory-oob");
-  EXPECT_EQ(check(reserve + "if r0 == 0 goto out\n r0 += 8\n" + submit + end, maps()).code, "helper-arg");
+  EXPECT_EQ(
+      check(reserve + "if r0 == 0 goto out\n r6 = r0\n" + submit + "*(u64 *)(r6 +0) = 1\n" + end,
+            maps())
+          .code,
+      "ref-released");
+  EXPECT_EQ(
+      check(reserve + "if r0 == 0 goto out\n *(u64 *)(r0 +16) = 1\n" + submit + end, maps()).code,
+      "memory-oob");
+  EXPECT_EQ(check(reserve + "if r0 == 0 goto out\n r0 += 8\n" + submit + end, maps()).code,
+            "helper-arg");
 }
 
 TEST(Helpers, check_their_arguments) {
   EXPECT_EQ(check("call unknown#999999\n r0 = 0\n exit").code, "helper-invalid");
   EXPECT_EQ(check("call bpf_tail_call#12\n r0 = 0\n exit").code, "helper-unknown");
-  EXPECT_EQ(check("r1 = r10\n r1 += -8\n r2 = 16\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit").code, "stack-oob");
-  EXPECT_EQ(check("r2 = *(u64 *)(r1 +0)\n r1 = r10\n r1 += -8\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit").code, "helper-size");
+  EXPECT_EQ(
+      check("r1 = r10\n r1 += -8\n r2 = 16\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit")
+          .code,
+      "stack-oob");
+  EXPECT_EQ(check("r2 = *(u64 *)(r1 +0)\n r1 = r10\n r1 += -8\n r3 = 0\n call "
+                  "bpf_probe_read_user\n r0 = 0\n exit")
+                .code,
+            "helper-size");
   EXPECT_EQ(check("r1 = 0\n r2 = 0\n call bpf_map_lookup_elem\n r0 = 0\n exit").code, "helper-arg");
-  EXPECT_EQ(check("r1 = map events\n r2 = r10\n r2 += -8\n call bpf_map_lookup_elem\n r0 = 0\n exit", {ring_buffer("events")}).code,
-            "helper-arg");
-  EXPECT_EQ(check("r1 = map m\n r2 = r10\n r2 += -4\n call bpf_map_lookup_elem\n r0 = 0\n exit", {hash_map("m", 8, 8)}).code, "stack-oob");
+  EXPECT_EQ(
+      check("r1 = map events\n r2 = r10\n r2 += -8\n call bpf_map_lookup_elem\n r0 = 0\n exit",
+            {ring_buffer("events")})
+          .code,
+      "helper-arg");
+  EXPECT_EQ(check("r1 = map m\n r2 = r10\n r2 += -4\n call bpf_map_lookup_elem\n r0 = 0\n exit",
+                  {hash_map("m", 8, 8)})
+                .code,
+            "stack-oob");
 }
 
 TEST(Helpers, a_string_read_returns_its_length_or_a_small_error) {
@@ -509,7 +562,8 @@ TEST(Helpers, the_tail_behind_a_read_string_counts_as_unwritten) {
 }
 
 TEST(Helpers, arguments_that_a_format_does_not_use_may_be_unset) {
-  const Outcome o = check("r1 = value .rodata 0\n r2 = 3\n call bpf_trace_printk\n r0 = 0\n exit", {rodata(std::string("hi\0", 3))});
+  const Outcome o = check("r1 = value .rodata 0\n r2 = 3\n call bpf_trace_printk\n r0 = 0\n exit",
+                          {rodata(std::string("hi\0", 3))});
   ASSERT_TRUE(o.accepted) << o.message;
   EXPECT_EQ(o.facts.insns[2].before[3].kind, Kind::none);
 }
@@ -518,7 +572,9 @@ TEST(Helpers, constant_formats_are_read) {
   const auto run = [](std::string format) {
     format.push_back('\0');
     const std::string size = std::to_string(format.size());
-    return check("r3 = 1\n r4 = 2\n r5 = 3\n r1 = value .rodata 0\n r2 = " + size + "\n call bpf_trace_printk\n r0 = 0\n exit", {rodata(format)});
+    return check("r3 = 1\n r4 = 2\n r5 = 3\n r1 = value .rodata 0\n r2 = " + size +
+                     "\n call bpf_trace_printk\n r0 = 0\n exit",
+                 {rodata(format)});
   };
   EXPECT_ACCEPTED(run("pid %d comm %s addr %llx 100%%\n"));
   EXPECT_EQ(run("%d %d %d %d").code, "printk-format");
@@ -527,16 +583,24 @@ TEST(Helpers, constant_formats_are_read) {
 
 TEST(Atomics, need_alignment_and_memory) {
   const auto maps = [] { return std::vector{bss(16)}; };
-  EXPECT_ACCEPTED(check("r1 = value .bss 8\n r2 = 1\n lock *(u64 *)(r1 +0) += r2\n r0 = 0\n exit", maps()));
-  EXPECT_EQ(check("r1 = value .bss 4\n r2 = 1\n lock *(u64 *)(r1 +0) += r2\n r0 = 0\n exit", maps()).code, "misaligned-atomic");
+  EXPECT_ACCEPTED(
+      check("r1 = value .bss 8\n r2 = 1\n lock *(u64 *)(r1 +0) += r2\n r0 = 0\n exit", maps()));
+  EXPECT_EQ(
+      check("r1 = value .bss 4\n r2 = 1\n lock *(u64 *)(r1 +0) += r2\n r0 = 0\n exit", maps()).code,
+      "misaligned-atomic");
   EXPECT_EQ(check("r2 = 1\n lock *(u64 *)(r1 +0) += r2\n r0 = 0\n exit").code, "atomic-target");
   // A fetch result is any number.
-  EXPECT_EQ(check("r2 = 1\n *(u64 *)(r10 -8) = r2\n r3 = 0\n r3 = atomic64_fetch_add((u64 *)(r10 -8), r3)\n r4 = r10\n r4 += -16\n "
-                  "r4 += r3\n r0 = *(u8 *)(r4 +0)\n exit").code, "ptr-arith");
+  EXPECT_EQ(check("r2 = 1\n *(u64 *)(r10 -8) = r2\n r3 = 0\n r3 = atomic64_fetch_add((u64 *)(r10 "
+                  "-8), r3)\n r4 = r10\n r4 += -16\n "
+                  "r4 += r3\n r0 = *(u8 *)(r4 +0)\n exit")
+                .code,
+            "ptr-arith");
 }
 
 TEST(Reports, name_place_value_and_need) {
-  const Outcome o = check("r2 = *(u32 *)(r1 +0)\n r2 &= 255\n r1 = value .bss 0\n r1 += r2\n r0 = *(u8 *)(r1 +0)\n exit", {bss(64)});
+  const Outcome o = check("r2 = *(u32 *)(r1 +0)\n r2 &= 255\n r1 = value .bss 0\n r1 += r2\n r0 = "
+                          "*(u8 *)(r1 +0)\n exit",
+                          {bss(64)});
   EXPECT_EQ(o.code, "map-value-oob");
   EXPECT_NE(o.message.find("[0, 256)"), std::string::npos) << o.message;
   EXPECT_NE(o.message.find("[0, 64)"), std::string::npos) << o.message;
@@ -550,7 +614,8 @@ TEST(Facts, describe_registers_over_all_paths) {
     r1 = *(u64 *)(r0 +8)
     out:
     r0 = 0
-    exit)", {hash_map("counts", 8, 16)});
+    exit)",
+                          {hash_map("counts", 8, 16)});
   ASSERT_TRUE(o.accepted) << o.message;
   const InsnFacts& branch = o.facts.insns[7];
   EXPECT_EQ(branch.before[0].kind, Kind::map_value);

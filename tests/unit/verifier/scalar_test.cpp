@@ -16,10 +16,10 @@ namespace {
 using bpf::AluOp;
 using bpf::Cond;
 
-constexpr AluOp kOps[] = {AluOp::add, AluOp::sub, AluOp::mul, AluOp::div, AluOp::sdiv,
+constexpr AluOp kOps[] = {AluOp::add, AluOp::sub,  AluOp::mul,    AluOp::div,     AluOp::sdiv,
                           AluOp::mod, AluOp::smod, AluOp::bit_or, AluOp::bit_and, AluOp::bit_xor,
-                          AluOp::lsh, AluOp::rsh, AluOp::arsh, AluOp::mov};
-constexpr Cond kConds[] = {Cond::eq, Cond::ne, Cond::ugt, Cond::uge, Cond::ult, Cond::ule,
+                          AluOp::lsh, AluOp::rsh,  AluOp::arsh,   AluOp::mov};
+constexpr Cond kConds[] = {Cond::eq,  Cond::ne,  Cond::ugt, Cond::uge, Cond::ult, Cond::ule,
                            Cond::sgt, Cond::sge, Cond::slt, Cond::sle, Cond::set};
 
 // RFC 9669 on B-bit numbers, written without any of the code under test.
@@ -35,7 +35,8 @@ template <unsigned B> uint64_t concrete(AluOp op, uint64_t a, uint64_t b) {
   case AluOp::mul: return (a * b) & all;
   case AluOp::div: return b == 0 ? 0 : a / b;
   case AluOp::mod: return b == 0 ? a : a % b;
-  case AluOp::sdiv: return sb == 0 ? 0 : sb == -1 ? (0 - a) & all : static_cast<uint64_t>(sa / sb) & all;
+  case AluOp::sdiv:
+    return sb == 0 ? 0 : sb == -1 ? (0 - a) & all : static_cast<uint64_t>(sa / sb) & all;
   case AluOp::smod: return sb == 0 ? a : sb == -1 ? 0 : static_cast<uint64_t>(sa % sb) & all;
   case AluOp::bit_or: return a | b;
   case AluOp::bit_and: return a & b;
@@ -268,7 +269,8 @@ TEST(ScalarExhaustive, extensions_lose_nothing_at_8_bits) {
 }
 
 uint64_t awkward_number(std::mt19937_64& random) {
-  static constexpr uint64_t kPoints[] = {0, 1ull << 31, 1ull << 32, 1ull << 63, 255, 4096, 1ull << 16};
+  static constexpr uint64_t kPoints[] = {0,   1ull << 31, 1ull << 32, 1ull << 63,
+                                         255, 4096,       1ull << 16};
   switch (random() % 3) {
   case 0: return kPoints[random() % std::size(kPoints)] + random() % 7 - 3;
   case 1: return (1ull << (random() % 64)) + random() % 3 - 1;
@@ -332,7 +334,8 @@ TEST(Scalar64, extensions_and_byte_swaps_keep_sampled_members) {
       const Scalar wide = sign_extend(width, true, a), narrow = sign_extend(width, false, a);
       const Scalar cut = zero_extend(width, a);
       for (const uint64_t x : as) {
-        const auto s = static_cast<uint64_t>(static_cast<int64_t>(x << (64 - width)) >> (64 - width));
+        const auto s =
+            static_cast<uint64_t>(static_cast<int64_t>(x << (64 - width)) >> (64 - width));
         ASSERT_TRUE(wide.contains(s));
         ASSERT_TRUE(narrow.contains(static_cast<uint32_t>(s)));
         ASSERT_TRUE(cut.contains(x << (64 - width) >> (64 - width)));
