@@ -75,15 +75,15 @@ map_value() {
 # when the probes are in place. Sets attach_pid (of bpf-aot) and attach_id.
 attach_start() {
   local stem=$1 pid=$2 i; shift 2
+  rm -f "$tmp/$stem.err"
   "$bpf_aot" attach -p "$pid" -o "$tmp/$stem.txt" "$@" >"$tmp/$stem.out" 2>"$tmp/$stem.err" &
   attach_pid=$!
   children+=("$attach_pid")
-  attach_id=
-  for ((i = 0; i < 300; i++)); do
-    attach_id=$(attachment_of "$pid")
+  for ((i = 0; i < 600; i++)); do
+    attach_id=$(sed -nE 's/^attached to process [0-9]+ as id ([0-9]+).*/\1/p' "$tmp/$stem.err" 2>/dev/null)
     [ -z "$attach_id" ] || return 0
     kill -0 "$attach_pid" 2>/dev/null || break
-    sleep 0.1
+    sleep 0.05
   done
   fail "bpf-aot attach does not attach to $pid"
 }
