@@ -26,7 +26,7 @@ for name in "$@"; do
   case $? in
     0) passed=$((passed + 1)); echo "ok    $name" ;;
     77) skipped=$((skipped + 1)); echo "skip  $name: $(tail -n 1 <<<"$output")" ;;
-    *) failed=$((failed + 1)); echo "FAIL  $name"; sed 's/^/      /' <<<"$output" ;;
+    *) failed=$((failed + 1)); echo "FAIL  $name"; sed 's/^/      /' <<<"$output" | tail -n 60 ;;
   esac
 done
 echo "$passed passed, $failed failed, $skipped skipped"

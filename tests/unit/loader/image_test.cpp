@@ -167,6 +167,17 @@ TEST(Image, EveryFlippedBitIsRefused) {
   }
 }
 
+// The digest does not cover the signature, which is made from it; there is none here.
+TEST(Image, NoBitOfAnAbsentSignatureMayBeSet) {
+  ImageBuilder b = sample();
+  const auto bytes = b.build();
+  for (size_t at = 0; at < sizeof(bpfaot_desc::signature); ++at) {
+    auto flipped = bytes;
+    flipped[ImageBuilder::kDescAt + offsetof(bpfaot_desc, signature) + at] ^= 4;
+    EXPECT_EQ(code_of(flipped), "image-damaged") << at;
+  }
+}
+
 // With a digest that matches, the checks behind it are on their own: no crash, whatever they say.
 TEST(Image, FlippedBitsUnderAValidDigestAreHarmless) {
   std::mt19937 random(2);

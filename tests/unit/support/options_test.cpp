@@ -111,6 +111,7 @@ TEST(Options, nearest_declines_words_that_are_far) {
   const std::string_view names[] = {"malloc", "calloc", "free"};
   EXPECT_EQ(nearest("mallok", names), "malloc");
   EXPECT_EQ(nearest("fre", names), "free");
+  EXPECT_EQ(nearest("fere", names), "free") << "two swapped letters are one slip";
   EXPECT_EQ(nearest("completely", names), "");
 }
 
