@@ -5,7 +5,6 @@
 #include "bpf/link_program.h"
 #include "bpf/maps.h"
 #include "support/json.h"
-#include "verifier/ctx_layout.h"
 
 #include <algorithm>
 
@@ -31,15 +30,11 @@ Diagnostic unsupported_kind(const bpf::ProgramEntry& entry) {
   return diagnostic;
 }
 
-// --verify-only judges every program whose context is known, also where nothing could run it yet.
-verifier::CtxLayout judged_layout(const bpf::SectionInfo& kind, bpf::CtxMachine machine,
-                                  const CompileOptions& options) {
-  verifier::CtxLayout layout = context_layout(kind, machine);
-  if (layout.size != 0 || options.action != Action::verify)
-    return layout;
-  const targets::Target* registers = machine_of(machine);
-  return verifier::ctx_layout(kind, "pt_regs",
-                              registers != nullptr ? registers->pt_regs_size : 1024);
+// Whether there is anything to look at. --verify-only judges every program whose context is known,
+// also where nothing can run it yet.
+bool is_judged(const bpf::SectionInfo& kind, const CompileOptions& options) {
+  return is_supported(kind.kind) || (options.action == Action::verify &&
+                                     context_layout(kind, bpf::CtxMachine::unknown).size != 0);
 }
 
 // The registers that a probe reads have no meaning while the machine is not known.
@@ -69,7 +64,7 @@ void analyse_program(const std::shared_ptr<const bpf::Object>& object, size_t in
   }
   verdict.program = *linked;
   verifier::Options limits;
-  limits.ctx = judged_layout(verdict.program->kind, verdict.program->ctx_machine, options);
+  limits.ctx = context_layout(verdict.program->kind, verdict.program->ctx_machine);
   limits.step_limit = options.step_limit;
   auto verified = verifier::verify(verdict.program, limits);
   if (!verified)
@@ -101,8 +96,7 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
     verdict.is_supported_kind = is_supported(entry.kind.kind);
     if (entry.fault)
       verdict.fault = *entry.fault;
-    else if (!verdict.is_supported_kind &&
-             judged_layout(entry.kind, bpf::CtxMachine::unknown, options).size == 0)
+    else if (!is_judged(entry.kind, options))
       verdict.fault = unsupported_kind(entry);
     else
       analyse_program(object, i, options, verdict);

@@ -66,7 +66,8 @@ verifier::CtxLayout context_layout(const bpf::SectionInfo& kind, bpf::CtxMachine
     return register_file(machine_of(machine));
   if (kind.kind == bpf::ProgramKind::syscall)
     return {.name = "buffer", .size = kSyscallContext, .fields = {}, .writable = true};
-  return verifier::ctx_layout(kind, "", 0);
+  const verifier::CtxLayout registers = register_file(machine_of(machine));
+  return verifier::ctx_layout(kind, registers.name, registers.size);
 }
 
 } // namespace bpfaot::aotc

@@ -51,6 +51,7 @@ TEST(Driver, KindsThatCannotRunInAProcessAreLeftOutByName) {
 
 TEST(Driver, ARejectedProgramFailsTheFileAndLeavesNothingBehind) {
   const CompileOptions options = for_object("mixed_bad");
+  std::filesystem::remove(options.output);
   DiagSink sink;
   EXPECT_TRUE(run_compiler(options, sink).failed);
   EXPECT_FALSE(std::filesystem::exists(options.output));
@@ -59,6 +60,7 @@ TEST(Driver, ARejectedProgramFailsTheFileAndLeavesNothingBehind) {
 TEST(Driver, WarningsAsErrorsWriteNothing) {
   CompileOptions options = for_object("mixed");
   options.warnings_are_errors = true;
+  std::filesystem::remove(options.output);
   DiagSink sink;
   EXPECT_TRUE(run_compiler(options, sink).failed);
   EXPECT_FALSE(std::filesystem::exists(options.output));
