@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Expected: unsupported [helper-unknown]
+// Expected: reject [helper-invalid]
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 
