@@ -23,6 +23,7 @@ aotc_object(probes probes)
 aotc_object(mixed mixed)
 aotc_object(mixed_bad mixed -DWITH_BAD)
 aotc_object(registers registers)
+aotc_object(small small)
 get_property(aotc_object_files GLOBAL PROPERTY bpfaot_aotc_objects)
 add_custom_target(aotc_test_objects DEPENDS ${aotc_object_files})
 
