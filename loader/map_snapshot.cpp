@@ -10,6 +10,7 @@
 namespace bpfaot::loader {
 namespace {
 
+constexpr uint64_t kPage = 4096;
 constexpr uint32_t kMinBuckets = 8, kMaxBuckets = 65;
 
 bool is_array(uint32_t type) { return type == kMapArray || type == kMapPercpuArray; }
@@ -20,6 +21,31 @@ bool is_zero(std::span<const uint8_t> bytes) {
 
 bool is_plain_integer(const Image& image, uint32_t type) {
   return type != 0 && is_integer(image.type_tables(), type);
+}
+
+// Elements of a plain array that are in touched pages and not all zero. Large arrays are sparse, and
+// looking at an untouched page would give it memory.
+std::vector<MapEntry> array_entries(const Session& session, const bpfaot_map_view& view) {
+  std::vector<MapEntry> entries;
+  const bpfaot_map_header& header = *view.header;
+  const uint64_t stride = std::max<uint64_t>(header.elem_size, 1);
+  const uint64_t block = std::max<uint64_t>(kPage / stride, 1);
+  for (uint64_t first = 0; first < header.max_entries; first += block) {
+    const auto index = static_cast<uint32_t>(first);
+    const void* start = bpfaot_map_lookup(&view, &index, 0);
+    const uint64_t count = std::min<uint64_t>(block, header.max_entries - first);
+    if (!start || session.is_hole(start, count * stride))
+      continue;
+    for (uint64_t i = first; i < first + count; ++i) {
+      const auto key = static_cast<uint32_t>(i);
+      const auto* value = static_cast<const uint8_t*>(bpfaot_map_lookup(&view, &key, 0));
+      if (!value || is_zero({value, header.value_size}))
+        continue;
+      const auto* bytes = reinterpret_cast<const uint8_t*>(&key);
+      entries.push_back({{bytes, bytes + sizeof key}, {{value, value + header.value_size}}});
+    }
+  }
+  return entries;
 }
 
 MapEntry read_entry(const bpfaot_map_view& view, std::vector<uint8_t> key, uint32_t slots) {
@@ -75,6 +101,8 @@ std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint3
   const bpfaot_map_header& header = *view.header;
   const bpfaot_map& map = image.maps()[index];
   const uint32_t slots = is_per_cpu(header.type) ? header.cpus : 1;
+  if (header.type == kMapArray)
+    return array_entries(session, view);
   std::vector<MapEntry> entries;
   std::vector<uint8_t> key(header.key_size), next(header.key_size);
   // Programs may change the map meanwhile: the walk is bounded, and a key seen twice counts once.

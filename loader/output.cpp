@@ -12,6 +12,7 @@ namespace bpfaot::loader {
 namespace {
 
 constexpr uint32_t kPollLimit = 16384;      // per map, so that one busy map cannot starve the others
+constexpr uint32_t kFinalLimit = 1u << 22; // a process that could not be stopped may still produce
 constexpr size_t kFlushSize = 1 << 18;
 
 bool is_record_map(const bpfaot_map& map) {
@@ -197,7 +198,7 @@ void Output::append_missed(const MissedHits& missed) {
 void Output::finish(const MissedHits& missed) {
   for (uint32_t i = 0; i < image_.maps().size(); ++i)
     if (is_record_map(image_.maps()[i]))
-      drain(i, 0);
+      drain(i, kFinalLimit);
   append_lost();
   append_missed(missed);
   const std::string maps = print_maps(image_, session_, options_);

@@ -93,6 +93,15 @@ bpfaot_map_view Session::view(uint32_t map) const {
   return {&header, memory_.data() + header.data_off};
 }
 
+bool Session::is_hole(const void* value, uint64_t size) const {
+  const auto at = static_cast<uint64_t>(static_cast<const uint8_t*>(value) - memory_.data());
+  if (at < const_size_)
+    return false;
+  const auto offset = static_cast<off_t>(at - const_size_);
+  const off_t data = lseek(data_fd_.get(), offset, SEEK_DATA);
+  return data < 0 ? errno == ENXIO : data >= offset + static_cast<off_t>(size);
+}
+
 Status Session::layout(const Image& image, const SessionOptions& options) {
   for (const MapOverride& wanted : options.maps)
     TRY(image.find_map(wanted.map));

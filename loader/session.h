@@ -59,6 +59,8 @@ public:
   const bpfaot_map_header& header(uint32_t map) const { return headers()[map]; }
   std::span<const bpfaot_map_header> headers() const;
   bpfaot_map_view view(uint32_t map) const;
+  // Whether the memory of a value has never been touched: reading it would allocate it.
+  bool is_hole(const void* value, uint64_t size) const;
   uint32_t cpus() const { return constants().cpus; } // CPU slots of per-CPU values
 
   // Bytes of struct bpfaot_rt with its slots, rt_size of them, for a process with these addresses.

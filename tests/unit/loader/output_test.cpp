@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <cstdio>
 
 namespace bpfaot::loader {
@@ -64,6 +66,17 @@ TEST(MapOutput, ArraysLeaveOutZeroes) {
   f.put(0, 3u, uint64_t{1});
   f.put(0, 1u, uint64_t{9});
   EXPECT_EQ(f.maps(), "@counts[1]: 9\n@counts[3]: 1\n");
+}
+
+TEST(MapOutput, LargeArraysStaySparse) {
+  ImageBuilder b;
+  b.map("counts", kMapArray, 4, 8, 20u << 20);
+  Fixture f(b);
+  f.put(0, 19u << 20, uint64_t{4});
+  EXPECT_EQ(f.maps(), "@counts[19922944]: 4\n");
+  struct stat before;
+  ASSERT_EQ(fstat(f.session->data_fd(), &before), 0);
+  EXPECT_LT(before.st_blocks * 512, 1 << 20);
 }
 
 TEST(MapOutput, PerCpuIntegersAreSummed) {
