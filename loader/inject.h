@@ -59,6 +59,7 @@ private:
   };
   struct NewSite { // a trampoline that no jump leads to yet
     SitePatch patch;
+    SitePatch gap;           // empty unless the jump had to go into a gap near by
     uint32_t covered = 0;    // bytes
     uint64_t trampoline = 0;
     std::vector<targets::MovedInsn> moved;
@@ -77,6 +78,7 @@ private:
   void publish_arenas();
   Result<NewSite> make_site(const Image& image, const PlannedSite& site, Arena& arena);
   Status write_site(Process& process, const NewSite& site);
+  Status write_patch(Process& process, const SitePatch& patch);
   Status move_threads(Process& process, const NewSite& site);
 
   const targets::Patcher* patcher_;

@@ -64,7 +64,14 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
   std::memcpy(arena.local.data() + next, trampoline.bytes.data(), trampoline.bytes.size());
   NewSite made;
   made.patch.address = site.cover.patch_pc;
-  made.patch.patched = TRY(patcher_->encode_jump(site.cover.patch_pc, request.pc));
+  if (site.gap != 0) {
+    made.gap.address = site.gap;
+    made.gap.original = site.gap_bytes;
+    made.gap.patched = TRY(patcher_->encode_jump(site.gap, request.pc));
+    made.patch.patched = TRY(patcher_->encode_short_jump(site.cover.patch_pc, site.gap));
+  } else {
+    made.patch.patched = TRY(patcher_->encode_jump(site.cover.patch_pc, request.pc));
+  }
   made.patch.original.assign(site.original.begin(), site.original.begin() + static_cast<ptrdiff_t>(made.patch.patched.size()));
   made.covered = site.cover.size;
   made.trampoline = request.pc;
@@ -102,16 +109,25 @@ Status Attachment::move_threads(Process& process, const NewSite& site) {
 }
 
 Status Attachment::write_site(Process& process, const NewSite& site) {
-  std::vector<uint8_t> now(site.patch.original.size());
-  TRY(process.read(site.patch.address, now));
-  if (now != site.patch.original) {
-    return fail(Code::kAttachBytes, "the code at " + hex(site.patch.address) + " has changed since it was looked at");
-  }
   TRY(move_threads(process, site));
-  TRY(process.write(site.patch.address, site.patch.patched));
-  TRY(process.read(site.patch.address, now));
-  if (now != site.patch.patched) {
-    return fail(Code::kAttachBytes, "the code at " + hex(site.patch.address) + " did not take the jump");
+  if (!site.gap.patched.empty()) {
+    TRY(write_patch(process, site.gap));
+  }
+  return write_patch(process, site.patch);
+}
+
+// Only over the bytes that are expected, and read back. What is written is to be restored.
+Status Attachment::write_patch(Process& process, const SitePatch& patch) {
+  std::vector<uint8_t> now(patch.original.size());
+  TRY(process.read(patch.address, now));
+  if (now != patch.original) {
+    return fail(Code::kAttachBytes, "the code at " + hex(patch.address) + " has changed since it was looked at");
+  }
+  TRY(process.write(patch.address, patch.patched));
+  patches_.push_back(patch);
+  TRY(process.read(patch.address, now));
+  if (now != patch.patched) {
+    return fail(Code::kAttachBytes, "the code at " + hex(patch.address) + " did not take the jump");
   }
   return {};
 }
@@ -142,7 +158,6 @@ Status Attachment::patch(Process& process, const Image& image, Plan& plan) {
       patches_.resize(before);
       return written;
     }
-    patches_.push_back(site.patch);
   }
   return {};
 }

@@ -59,6 +59,8 @@ public:
 
 private:
   Result<PlannedSite> site_at(const Location& location);
+  Result<PlannedSite> site_at(const Location& location, uint32_t need);
+  Status find_gap(const Location& location, PlannedSite& site);
   Status check_return(const Location& location, const PlannedSite& site, const AttachSpec& spec);
   Status check_branches(const Location& location, const PlannedSite& site);
   bool branches_into(const Module& module, const FunctionExtent& function, uint64_t low, uint64_t high);
@@ -134,7 +136,59 @@ Status Planner::check_branches(const Location& location, const PlannedSite& site
   return {};
 }
 
+constexpr uint64_t kLongestPadding = 32;
+
+// A gap between functions, filled with padding, within reach of a short jump.
+Status Planner::find_gap(const Location& location, PlannedSite& site) {
+  const Module& module = *location.module;
+  const uint64_t vaddr = site.cover.patch_pc - module.bias();
+  const uint64_t low = vaddr > patcher_.short_reach ? vaddr - patcher_.short_reach : 0;
+  for (uint64_t at = low; at < vaddr + patcher_.short_reach; ++at) {
+    // From the end of a function whose extent is known up to the next that begins.
+    const std::span<const uint8_t> bytes = module.elf().at(at, kLongestPadding);
+    if (bytes.empty() || patcher_.padding(bytes) == 0 || !module.elf().is_code(at)) {
+      continue;
+    }
+    const Location before = modules_.at(module, at - 1);
+    if (before.function.size == 0 || before.function.vaddr + before.function.size != at ||
+        (before.room != 0 && before.room < before.function.size + patcher_.jump_size)) {
+      continue;
+    }
+    uint64_t filled = 0;
+    while (filled < patcher_.jump_size && !unwind_extent(module.elf(), at + filled)) {
+      const uint32_t length = patcher_.padding(bytes.subspan(filled));
+      const bool nested = length > 1 && unwind_extent(module.elf(), at + filled + length - 1);
+      if (length == 0 || nested) {
+        break;
+      }
+      filled += length;
+    }
+    std::vector<uint8_t> memory(patcher_.jump_size);
+    const uint64_t address = at + module.bias();
+    const bool taken = std::any_of(plan_.sites.begin(), plan_.sites.end(), [&](const PlannedSite& other) {
+      return other.gap == address || (address < other.cover.patch_pc + other.cover.size && other.cover.patch_pc < address + patcher_.jump_size);
+    });
+    if (filled >= patcher_.jump_size && !taken && space_.read(address, memory) &&
+        std::equal(memory.begin(), memory.end(), bytes.begin()) && patcher_.encode_short_jump(site.cover.patch_pc, address)) {
+      site.gap = address;
+      site.gap_bytes = std::move(memory);
+      return {};
+    }
+  }
+  return fail(Code::kAttachShort, "no gap for a jump is within reach");
+}
+
 Result<PlannedSite> Planner::site_at(const Location& location) {
+  Result<PlannedSite> site = site_at(location, patcher_.jump_size);
+  const bool cramped = !site && (site.error().code == Code::kAttachBranch || site.error().code == Code::kAttachShort);
+  if (!cramped || patcher_.short_jump_size == 0) {
+    return site;
+  }
+  Result<PlannedSite> smaller = site_at(location, patcher_.short_jump_size);
+  return smaller && find_gap(location, *smaller) ? std::move(smaller) : std::move(site);
+}
+
+Result<PlannedSite> Planner::site_at(const Location& location, uint32_t need) {
   const Module& module = *location.module;
   const bool known = location.function.size != 0;
   const uint64_t start = known ? location.function.vaddr : location.vaddr;
@@ -147,7 +201,7 @@ Result<PlannedSite> Planner::site_at(const Location& location) {
     }
   }
   targets::SiteRequest request{code, start + module.bias(), location.function.size, location.room,
-                               location.vaddr + module.bias()};
+                               location.vaddr + module.bias(), need};
   PlannedSite site;
   site.cover = TRY(patcher_.cover(request));
   site.address = request.at;
@@ -171,6 +225,8 @@ Result<PlannedSite> Planner::site_at(const Location& location) {
                 "the code at " + hex(request.at) + " is " + hex_bytes(memory) + " but the file has " + hex_bytes(file));
   }
   TRY(check_branches(location, site));
+  // Whether the instructions can run elsewhere hardly depends on where; reach is decided later.
+  TRY(patcher_.move(site.original, site.cover.patch_pc, site.cover.patch_pc + (1u << 20)));
   return site;
 }
 
@@ -230,8 +286,10 @@ Status Planner::add(PlanRow& row, const ProbeWish& wish) {
   PlannedSite site = TRY(site_at(location));
   row.bytes = hex_bytes(site.original);
   for (const PlannedSite& other : plan_.sites) {
-    if (site.cover.patch_pc < other.cover.patch_pc + other.cover.size &&
-        other.cover.patch_pc < site.cover.patch_pc + site.cover.size) {
+    const bool in_gap = other.gap != 0 && site.cover.patch_pc < other.gap + other.gap_bytes.size() &&
+                        other.gap < site.cover.patch_pc + site.cover.size;
+    if (in_gap || (site.cover.patch_pc < other.cover.patch_pc + other.cover.size &&
+                   other.cover.patch_pc < site.cover.patch_pc + site.cover.size)) {
       return fail(Code::kAttachBytes, "the bytes at " + hex(site.cover.patch_pc) + " are replaced by the probe at " +
                                           hex(other.address));
     }

@@ -52,6 +52,7 @@ struct SiteRequest {
   uint64_t function_size = 0; // of the function in `code`; 0 = unknown
   uint64_t room = 0;          // bytes from pc to the next thing that has a name; 0 = unknown
   uint64_t at = 0;            // address of the probe
+  uint32_t need = 0;          // bytes to replace; 0 = the machine's jump_size
 };
 
 // What will be overwritten: whole instructions from patch_pc.
@@ -134,6 +135,8 @@ struct Patcher {
   uint16_t e_machine;
   uint32_t jump_size;  // bytes written at a site
   uint64_t reach;      // of that jump, either way
+  uint32_t short_jump_size; // of a jump that needs fewer bytes, 0 = there is none
+  uint64_t short_reach;
   uint32_t code_align; // of trampolines
   RegisterSet registers;
   uint32_t irelative_relocation; // type of the one that calls a resolver
@@ -142,6 +145,8 @@ struct Patcher {
   std::optional<Insn> (*decode)(std::span<const uint8_t> bytes, uint64_t pc);
   // [attach-short], [attach-decode], [attach-branch], [attach-breakpoint]
   Result<SiteCover> (*cover)(const SiteRequest& request);
+  // Bytes of the instruction at the start when it is one of those that fill gaps, else 0.
+  uint32_t (*padding)(std::span<const uint8_t> bytes);
   // A direct branch anywhere in `text` that leads into (low, high): its address. Looks at the raw
   // bytes at every offset, so it may report one that is not there, never miss a long one.
   std::optional<uint64_t> (*find_long_branch)(std::span<const uint8_t> text, uint64_t pc,
@@ -150,6 +155,8 @@ struct Patcher {
   Result<MovedCode> (*move)(std::span<const uint8_t> covered, uint64_t from, uint64_t to);
   // Exactly jump_size bytes. [attach-reach]
   Result<std::vector<uint8_t>> (*encode_jump)(uint64_t from, uint64_t to);
+  // Exactly short_jump_size bytes, for a long jump in a gap close by. [attach-reach]
+  Result<std::vector<uint8_t>> (*encode_short_jump)(uint64_t from, uint64_t to);
   Result<Trampoline> (*make_trampoline)(const TrampolineRequest& request);
   // Empty when this build does not run on the machine.
   SupportCode (*support)();

@@ -47,13 +47,13 @@ bool reachable(uint64_t from_end, uint64_t to) {
 }
 
 // The covered instructions themselves: no trap, no call before the last, nothing undecodable.
-Status check_covered(const SiteCover& cover, const Insn& insn, uint64_t pc) {
+Status check_covered(const SiteCover& cover, uint32_t need, const Insn& insn, uint64_t pc) {
   if (insn.kind == InsnClass::breakpoint) {
     return fail(Code::kAttachBreakpoint, "a breakpoint is at " + hex(pc) + ": something else has patched this code");
   }
   const bool is_call = insn.kind == InsnClass::call || insn.kind == InsnClass::indirect_call;
-  if (is_call && cover.size < kJumpSize) {
-    return fail(Code::kAttachBranch, "a call at " + hex(pc) + " would return into the " + std::to_string(kJumpSize) +
+  if (is_call && cover.size < need) {
+    return fail(Code::kAttachBranch, "a call at " + hex(pc) + " would return into the " + std::to_string(need) +
                                          " bytes needed at " + hex(cover.patch_pc));
   }
   return {};
@@ -61,6 +61,7 @@ Status check_covered(const SiteCover& cover, const Insn& insn, uint64_t pc) {
 
 // Every direct branch of the function, decoded from its first byte.
 Status check_inner_branches(const SiteRequest& request, const SiteCover& cover) {
+  const uint32_t need = request.need != 0 ? request.need : kJumpSize;
   const uint64_t low = cover.patch_pc;
   const uint64_t high = cover.patch_pc + cover.size;
   bool indirect = false;
@@ -75,7 +76,7 @@ Status check_inner_branches(const SiteRequest& request, const SiteCover& cover) 
                         insn->kind == InsnClass::call;
     if (direct && insn->target > low && insn->target < high) {
       return fail(Code::kAttachBranch,
-                  std::to_string(kJumpSize) + " bytes needed at " + hex(low) + ", branch target at +" +
+                  std::to_string(need) + " bytes needed at " + hex(low) + ", branch target at +" +
                       std::to_string(insn->target - low) + " (from " + hex(request.pc + at) + ")");
     }
     indirect |= insn->kind == InsnClass::indirect_jump;
@@ -97,6 +98,7 @@ Result<SiteCover> cover(const SiteRequest& request) {
   if (request.at < request.pc || request.at - request.pc >= size || request.function_size > size) {
     return fail(Code::kAttachDecode, "no code at " + hex(request.at));
   }
+  const uint32_t need = request.need != 0 ? request.need : kJumpSize;
   SiteCover cover;
   cover.at_entry = request.at == request.pc;
   uint64_t at = request.at - request.pc;
@@ -116,10 +118,10 @@ Result<SiteCover> cover(const SiteRequest& request) {
   cover.patch_pc = request.pc + at;
   bool flows = true;
   const uint64_t function_end = request.function_size != 0 ? request.function_size : size;
-  while (cover.size < kJumpSize) {
+  while (cover.size < need) {
     const uint64_t here = at + cover.size;
     if (here >= size || (request.room != 0 && here >= request.room)) {
-      return fail(Code::kAttachShort, std::to_string(kJumpSize) + " bytes needed at " + hex(cover.patch_pc) + ", " +
+      return fail(Code::kAttachShort, std::to_string(need) + " bytes needed at " + hex(cover.patch_pc) + ", " +
                                           std::to_string(cover.size) + " there");
     }
     const std::span<const uint8_t> bytes = request.code.subspan(here);
@@ -130,13 +132,13 @@ Result<SiteCover> cover(const SiteRequest& request) {
                                            hex_bytes(bytes.first(std::min<size_t>(8, bytes.size()))));
     }
     if (padding && !is_padding(*decoded, bytes)) {
-      return fail(Code::kAttachShort, std::to_string(kJumpSize) + " bytes needed at " + hex(cover.patch_pc) +
+      return fail(Code::kAttachShort, std::to_string(need) + " bytes needed at " + hex(cover.patch_pc) +
                                           ", the code ends after " + std::to_string(cover.size));
     }
     if (!padding) {
       const uint32_t before = cover.size;
       cover.size += decoded->insn.length;
-      TRY(check_covered(cover, decoded->insn, request.pc + here));
+      TRY(check_covered(cover, need, decoded->insn, request.pc + here));
       cover.starts.push_back(static_cast<uint8_t>(before));
       flows = !ends_flow(decoded->insn.kind);
     } else {
@@ -187,6 +189,19 @@ Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to) {
   Emitter emit(from);
   emit.jump(to);
   return emit.take();
+}
+
+Result<std::vector<uint8_t>> encode_short_jump(uint64_t from, uint64_t to) {
+  const int64_t distance = static_cast<int64_t>(to - (from + 2));
+  if (distance < INT8_MIN || distance > INT8_MAX) {
+    return fail(Code::kAttachReach, hex(to) + " is out of reach of a short jump at " + hex(from));
+  }
+  return std::vector<uint8_t>{0xeb, static_cast<uint8_t>(distance)};
+}
+
+uint32_t padding(std::span<const uint8_t> bytes) {
+  const std::optional<Decoded> decoded = decode_full(bytes, 0);
+  return decoded && is_padding(*decoded, bytes) ? decoded->insn.length : 0;
 }
 
 namespace {

@@ -36,6 +36,8 @@ std::optional<uint64_t> find_long_branch(std::span<const uint8_t> text, uint64_t
                                          uint64_t high);
 Result<MovedCode> move(std::span<const uint8_t> covered, uint64_t from, uint64_t to);
 Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to);
+Result<std::vector<uint8_t>> encode_short_jump(uint64_t from, uint64_t to);
+uint32_t padding(std::span<const uint8_t> bytes);
 Result<Trampoline> make_trampoline(const TrampolineRequest& request);
 SupportCode support();
 ProcessFacts facts(uint64_t hwcap2);

@@ -82,6 +82,16 @@ TEST(Cover, DeclinesACallWhoseReturnAddressWouldBeReplaced) {
   EXPECT_EQ(code_of(x86_64::cover(request_for(code, code.size()))), "attach-branch");
 }
 
+TEST(Cover, NeedsTwoBytesWhereALongJumpGoesIntoAGap) {
+  const Bytes code = {0x48, 0x89, 0xf8, 0x48, 0x83, 0xfa, 0x20, 0x75, 0xfa, 0xc3}; // mov; 1: cmp; jne 1b; ret
+  SiteRequest request = request_for(code, code.size());
+  EXPECT_EQ(code_of(x86_64::cover(request)), "attach-branch");
+  request.need = 2;
+  const Result<SiteCover> cover = x86_64::cover(request);
+  ASSERT_TRUE(cover);
+  EXPECT_EQ(cover->size, 3u);
+}
+
 TEST(Cover, DeclinesAForeignBreakpoint) {
   const Bytes code = {0xcc, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x10, 0xc3};
   EXPECT_EQ(code_of(x86_64::cover(request_for(code, code.size()))), "attach-breakpoint");
@@ -172,6 +182,20 @@ TEST(Move, DeclinesAnIndirectCallThroughTheStackPointer) {
 TEST(Jump, IsRefusedOutOfReach) {
   EXPECT_TRUE(x86_64::encode_jump(kPc, kPc + 0x7fffff00));
   EXPECT_FALSE(x86_64::encode_jump(kPc, kPc + 0x80001000));
+}
+
+TEST(Jump, HasAShortFormForGapsNearBy) {
+  const Result<std::vector<uint8_t>> jump = x86_64::encode_short_jump(kPc, kPc - 60);
+  ASSERT_TRUE(jump);
+  EXPECT_EQ(*jump, (Bytes{0xeb, 0xc2}));
+  EXPECT_FALSE(x86_64::encode_short_jump(kPc, kPc + 200));
+}
+
+TEST(Padding, IsNopsAndBreakpointsOnly) {
+  EXPECT_EQ(x86_64::padding(Bytes{0x66, 0x0f, 0x1f, 0x44, 0, 0}), 6u);
+  EXPECT_EQ(x86_64::padding(Bytes{0xcc, 0xcc}), 1u);
+  EXPECT_EQ(x86_64::padding(Bytes{0xc3}), 0u);
+  EXPECT_EQ(x86_64::padding(Bytes{0xf3, 0x0f, 0x1e, 0xfa}), 0u); // endbr64 begins a function
 }
 
 TEST(LongBranches, AreFoundAtEveryOffset) {

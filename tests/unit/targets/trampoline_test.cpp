@@ -293,8 +293,8 @@ TEST_F(TrampolineTest, FramesLeftByLongjmpAreDropped) {
   probe(victim, code.size(), 0, {}, {program()});
   uint8_t* outer = place(kNothing);
   probe(outer, kNothing.size(), 0, {}, {program()});
-  static volatile uint64_t round; // static: longjmp leaves locals undefined
-  for (round = 0; round < 5000; round = round + 1) {
+  static uint64_t round; // static: longjmp leaves locals undefined
+  for (round = 0; round < 5000; ++round) {
     if (setjmp(g_jump) == 0) {
       deeper(round % 37, reinterpret_cast<Function>(victim), address(reinterpret_cast<void*>(&leave)));
     }
