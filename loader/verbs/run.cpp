@@ -83,6 +83,11 @@ private:
   Plan all_;
 };
 
+// A path that nothing can ever map, unlike a library that has not been loaded yet.
+bool is_missing_file(const AttachSpec& spec) {
+  return spec.path.find('/') != std::string::npos && access(spec.path.c_str(), F_OK) != 0 && errno == ENOENT;
+}
+
 // A command that is not probed as asked for is not started: except that a library may come later,
 // and what is declined for safety leaves the other probes.
 Status check_plan(const Plan& plan) {
@@ -94,7 +99,8 @@ Status check_plan(const Plan& plan) {
       continue;
     }
     const Code code = row.refusal->code;
-    if (code == Code::kSymbolNotFound || code == Code::kAttachIfunc || code == Code::kAttachDecode) {
+    if (code == Code::kSymbolNotFound || code == Code::kAttachIfunc || code == Code::kAttachDecode ||
+        (code == Code::kAttachFile && is_missing_file(row.wish.spec))) {
       return Failure(*row.refusal);
     }
     first = first == nullptr && code != Code::kAttachFile ? &*row.refusal : first;
