@@ -97,6 +97,31 @@ std::optional<uint64_t> bias_of(const ElfView& elf, const MapsEntry& entry) {
 
 } // namespace
 
+Module::Module(std::string path, std::vector<uint8_t> bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high)
+    : path_(std::move(path)), bytes_(std::move(bytes)), elf_(std::move(elf)), bias_(bias), low_(low), high_(high) {
+  elf_.for_each_symbol([&](const ElfSymbol& symbol) {
+    if (symbol.is_defined() && (symbol.is_function() || symbol.type == STT_NOTYPE)) {
+      code_.push_back({symbol.value, symbol.size, symbol.name});
+    }
+    return true;
+  });
+  std::stable_sort(code_.begin(), code_.end(), [](const CodeSymbol& a, const CodeSymbol& b) { return a.vaddr < b.vaddr; });
+}
+
+const CodeSymbol* Module::symbol_around(uint64_t vaddr) const {
+  // Functions overlap only as aliases and nested entries: a few steps back find the one around.
+  constexpr int kNested = 64;
+  auto next = std::upper_bound(code_.begin(), code_.end(), vaddr,
+                               [](uint64_t value, const CodeSymbol& symbol) { return value < symbol.vaddr; });
+  for (int step = 0; step < kNested && next != code_.begin(); ++step) {
+    --next;
+    if (vaddr - next->vaddr < next->size) {
+      return &*next;
+    }
+  }
+  return nullptr;
+}
+
 Result<Modules> Modules::read(AddressSpace& space) {
   Modules modules;
   modules.pid_ = space.pid();
@@ -232,22 +257,19 @@ Location Modules::at(const Module& module, uint64_t vaddr) const {
   Location location;
   location.module = &module;
   location.vaddr = vaddr;
-  const std::optional<ElfSymbol> symbol = module.elf().function_at(vaddr);
-  if (symbol && symbol->size != 0 && vaddr - symbol->value < symbol->size) {
-    location.function = {symbol->value, symbol->size};
+  if (const CodeSymbol* symbol = module.symbol_around(vaddr)) {
+    location.function = {symbol->vaddr, symbol->size};
     location.symbol = symbol->name;
   } else if (const std::optional<FunctionExtent> extent = unwind_extent(module.elf(), vaddr)) {
     location.function = *extent;
   }
   const uint64_t start = location.function.size != 0 ? location.function.vaddr : vaddr;
-  module.elf().for_each_symbol([&](const ElfSymbol& other) {
-    const bool code = other.is_defined() && (other.is_function() || other.type == STT_NOTYPE);
-    if (code && other.value > start && other.value >= start + location.function.size &&
-        (location.room == 0 || other.value - start < location.room)) {
-      location.room = other.value - start;
-    }
-    return true;
-  });
+  const uint64_t behind = std::max(start + 1, start + location.function.size);
+  const auto next = std::lower_bound(module.code().begin(), module.code().end(), behind,
+                                     [](const CodeSymbol& symbol, uint64_t value) { return symbol.vaddr < value; });
+  if (next != module.code().end()) {
+    location.room = next->vaddr - start;
+  }
   return location;
 }
 

@@ -18,22 +18,31 @@
 
 namespace bpfaot::loader {
 
+struct CodeSymbol {
+  uint64_t vaddr = 0, size = 0;
+  std::string_view name;
+};
+
 class Module {
 public:
-  Module(std::string path, std::vector<uint8_t> bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high)
-      : path_(std::move(path)), bytes_(std::move(bytes)), elf_(std::move(elf)), bias_(bias), low_(low), high_(high) {}
+  Module(std::string path, std::vector<uint8_t> bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high);
 
   const std::string& path() const { return path_; }
   const ElfView& elf() const { return elf_; }
   uint64_t bias() const { return bias_; } // address = vaddr + bias
   uint64_t low() const { return low_; }   // of the mapped range
   uint64_t high() const { return high_; }
+  // Defined functions and untyped symbols, by address: one walk over the tables for all questions.
+  const std::vector<CodeSymbol>& code() const { return code_; }
+  // The symbol whose bytes hold the address; null when none says so.
+  const CodeSymbol* symbol_around(uint64_t vaddr) const;
 
 private:
   std::string path_;
   std::vector<uint8_t> bytes_;
   ElfView elf_; // a view of bytes_, whose memory does not move with the Module
   uint64_t bias_, low_, high_;
+  std::vector<CodeSymbol> code_;
 };
 
 struct FunctionExtent {

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdio>
 #include <elf.h>
+#include <map>
 
 namespace bpfaot::loader {
 namespace {
@@ -63,6 +64,7 @@ private:
   Status find_gap(const Location& location, PlannedSite& site);
   Status check_return(const Location& location, const PlannedSite& site, const AttachSpec& spec);
   Status check_branches(const Location& location, const PlannedSite& site);
+  const std::vector<targets::LongBranch>& long_branches(const Module& module);
   bool branches_into(const Module& module, const FunctionExtent& function, uint64_t low, uint64_t high);
   Status add(PlanRow& row, const ProbeWish& wish);
   Status guard_unwinders();
@@ -71,6 +73,7 @@ private:
   AddressSpace& space_;
   Modules& modules_;
   const targets::Patcher& patcher_;
+  std::map<const Module*, std::vector<targets::LongBranch>> branches_; // found once per file
   Plan plan_;
 };
 
@@ -92,6 +95,22 @@ bool Planner::branches_into(const Module& module, const FunctionExtent& function
   return false;
 }
 
+// Of all code of the file, by target.
+const std::vector<targets::LongBranch>& Planner::long_branches(const Module& module) {
+  const auto [found, is_new] = branches_.try_emplace(&module);
+  if (is_new) {
+    for (const ElfSegment& segment : module.elf().segments()) {
+      if (segment.type == PT_LOAD && (segment.flags & PF_X) != 0) {
+        const std::vector<targets::LongBranch> more =
+            patcher_.find_long_branches(module.elf().at(segment.vaddr, segment.file_size), segment.vaddr);
+        found->second.insert(found->second.end(), more.begin(), more.end());
+      }
+    }
+    std::sort(found->second.begin(), found->second.end());
+  }
+  return found->second;
+}
+
 // From outside the function: cold parts and hand-written code. Long branches are looked for in all
 // code of the file, short ones in the neighbours.
 Status Planner::check_branches(const Location& location, const PlannedSite& site) {
@@ -103,19 +122,12 @@ Status Planner::check_branches(const Location& location, const PlannedSite& site
                                          std::to_string(site.cover.size) + " bytes that would be replaced at " +
                                          hex(site.cover.patch_pc));
   };
-  for (const ElfSegment& segment : module.elf().segments()) {
-    if (segment.type != PT_LOAD || (segment.flags & PF_X) == 0) {
-      continue;
-    }
-    std::span<const uint8_t> text = module.elf().at(segment.vaddr, segment.file_size);
-    uint64_t vaddr = segment.vaddr;
-    while (const std::optional<uint64_t> hit = patcher_.find_long_branch(text, vaddr, low, high)) {
-      const Location from = modules_.at(module, *hit);
-      if (from.function.size == 0 || branches_into(module, from.function, low, high)) {
-        return refuse(*hit);
-      }
-      text = text.subspan(*hit + 1 - vaddr);
-      vaddr = *hit + 1;
+  const std::vector<targets::LongBranch>& branches = long_branches(module);
+  auto branch = std::upper_bound(branches.begin(), branches.end(), targets::LongBranch{low, UINT64_MAX});
+  for (; branch != branches.end() && branch->target < high; ++branch) {
+    const Location from = modules_.at(module, branch->from);
+    if (from.function.size == 0 || branches_into(module, from.function, low, high)) {
+      return refuse(branch->from);
     }
   }
   constexpr uint64_t kShort = 160; // bytes that a short branch and its instruction can span

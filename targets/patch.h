@@ -74,6 +74,11 @@ struct MovedCode {
   std::vector<MovedInsn> map;
 };
 
+struct LongBranch {
+  uint64_t target = 0, from = 0;
+  auto operator<=>(const LongBranch&) const = default;
+};
+
 // One program called at a site.
 struct ProbeCall {
   uint64_t entry = 0;     // address of uint64_t entry(void *ctx) in the process
@@ -147,10 +152,9 @@ struct Patcher {
   Result<SiteCover> (*cover)(const SiteRequest& request);
   // Bytes of the instruction at the start when it is one of those that fill gaps, else 0.
   uint32_t (*padding)(std::span<const uint8_t> bytes);
-  // A direct branch anywhere in `text` that leads into (low, high): its address. Looks at the raw
-  // bytes at every offset, so it may report one that is not there, never miss a long one.
-  std::optional<uint64_t> (*find_long_branch)(std::span<const uint8_t> text, uint64_t pc,
-                                              uint64_t low, uint64_t high);
+  // Every long direct branch in `text`, looked for in the raw bytes at every offset: it may report
+  // one that is not there, never miss one.
+  std::vector<LongBranch> (*find_long_branches)(std::span<const uint8_t> text, uint64_t pc);
   // [attach-move]
   Result<MovedCode> (*move)(std::span<const uint8_t> covered, uint64_t from, uint64_t to);
   // Exactly jump_size bytes. [attach-reach]

@@ -158,28 +158,23 @@ Result<SiteCover> cover(const SiteRequest& request) {
   return cover;
 }
 
-std::optional<uint64_t> find_long_branch(std::span<const uint8_t> text, uint64_t pc, uint64_t low,
-                                         uint64_t high) {
+std::vector<LongBranch> find_long_branches(std::span<const uint8_t> text, uint64_t pc) {
+  std::vector<LongBranch> list;
   for (size_t i = 0; i + 5 <= text.size(); ++i) {
-    size_t at = i;
-    if (text[i] == 0x0f && (text[i + 1] & 0xf0) == 0x80) {
+    size_t at = i + 1;
+    if (text[i] == 0x0f && (text[i + 1] & 0xf0) == 0x80 && i + 6 <= text.size()) {
       at = i + 2;
-    } else if ((text[i] & 0xfe) == 0xe8) {
-      at = i + 1;
-    } else {
+    } else if ((text[i] & 0xfe) != 0xe8) {
       continue;
-    }
-    if (at + 4 > text.size()) {
-      break;
     }
     int32_t relative = 0;
     std::memcpy(&relative, &text[at], 4);
     const uint64_t target = pc + at + 4 + static_cast<uint64_t>(int64_t{relative});
-    if (target > low && target < high) {
-      return pc + i;
+    if (target - pc < text.size()) {
+      list.push_back({target, pc + i});
     }
   }
-  return std::nullopt;
+  return list;
 }
 
 Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to) {

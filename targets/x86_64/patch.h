@@ -32,8 +32,7 @@ struct Decoded {
 std::optional<Decoded> decode_full(std::span<const uint8_t> bytes, uint64_t pc);
 std::optional<Insn> decode(std::span<const uint8_t> bytes, uint64_t pc);
 Result<SiteCover> cover(const SiteRequest& request);
-std::optional<uint64_t> find_long_branch(std::span<const uint8_t> text, uint64_t pc, uint64_t low,
-                                         uint64_t high);
+std::vector<LongBranch> find_long_branches(std::span<const uint8_t> text, uint64_t pc);
 Result<MovedCode> move(std::span<const uint8_t> covered, uint64_t from, uint64_t to);
 Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to);
 Result<std::vector<uint8_t>> encode_short_jump(uint64_t from, uint64_t to);

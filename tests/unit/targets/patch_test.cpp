@@ -204,8 +204,9 @@ TEST(LongBranches, AreFoundAtEveryOffset) {
   text[34] = 0x84;
   const int32_t relative = 4 - 39;
   std::memcpy(&text[35], &relative, 4);
-  EXPECT_EQ(x86_64::find_long_branch(text, kPc, kPc, kPc + 5), kPc + 33);
-  EXPECT_FALSE(x86_64::find_long_branch(text, kPc, kPc + 4, kPc + 9));
+  const std::vector<LongBranch> found = x86_64::find_long_branches(text, kPc);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0], (LongBranch{kPc + 4, kPc + 33}));
 }
 
 } // namespace
