@@ -80,9 +80,9 @@ void print_kinds() {
   print_sections(ProgramKind::probe, "`struct pt_regs`", "attached to code of a process, `test-run`");
   print_sections(ProgramKind::syscall, "a buffer", "`test-run`");
   print_sections(ProgramKind::raw_tracepoint, "an array of 64-bit values", "`test-run`");
-  print_sections(ProgramKind::socket_filter, "packet", "`test-run`");
-  print_sections(ProgramKind::xdp, "packet", "`test-run`");
-  print_sections(ProgramKind::tc, "packet", "`test-run`");
+  print_sections(ProgramKind::socket_filter, "`struct __sk_buff`", "verified and compiled; nothing runs them yet");
+  print_sections(ProgramKind::xdp, "not read", "as the row above, when the program does not read its context");
+  print_sections(ProgramKind::tc, "not read", "as the row above, when the program does not read its context");
   std::printf("\nA section name says what a program may read, not where it must go: any program of the "
               "first row can be\nattached anywhere with `--attach`. Other kinds are left out with a "
               "warning that names them:\n\n");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Whole programs: what is accepted, and what is refused with which code at which instruction.
+// It is one file because it is one list of rules.
 #include "unit/verifier/assemble.h"
 
 #include <gtest/gtest.h>
