@@ -98,6 +98,9 @@ Result<std::unique_ptr<Attachment>> Attachment::create(Process& process, const I
 }
 
 void Attachment::undo(Process& process) {
+  if (is_entered_) {
+    return;
+  }
   for (const Mapped& area : mapped_) {
     (void)process.system_call(SYS_munmap, {area.address, area.size});
   }

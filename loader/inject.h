@@ -46,7 +46,7 @@ public:
   MissedCounts missed() const;
   // Inode of the runtime file: processes that map it share these probes (forked children).
   uint64_t runtime_inode() const { return runtime_inode_; }
-  // Unmaps what create() mapped; only while nothing has been patched.
+  // Unmaps everything, unless a thread has been sent into a trampoline; no site may be patched.
   void undo(Process& process);
 
 private:
@@ -84,6 +84,7 @@ private:
   const targets::Patcher* patcher_;
   targets::ProcessFacts facts_;
   bool seccomp_ = false;
+  bool is_entered_ = false; // a thread stands in a trampoline
   UniqueFd runtime_;
   uint64_t runtime_inode_ = 0, runtime_size_ = 0;
   Mapping runtime_page_;
@@ -107,6 +108,11 @@ public:
 
 // Puts the original bytes back wherever ours still are. The process is stopped. Sites that hold
 // neither are left alone and counted.
-Result<size_t> restore_sites(Process& process, const std::vector<SitePatch>& patches);
+// Functions that are active return as if they had never been probed.
+Result<size_t> restore_sites(Process& process, const targets::Patcher& patcher, const std::vector<SitePatch>& patches);
+
+bool is_runtime_mapping(const MapsEntry& entry);
+// Of the runtime file that the sites lead to; 0 when the process has none of them.
+uint64_t runtime_inode_of(const targets::Patcher& patcher, int pid, const std::vector<SitePatch>& patches);
 
 } // namespace bpfaot::loader

@@ -9,6 +9,7 @@
 #include "targets/arena.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 
@@ -95,6 +96,7 @@ Status Attachment::move_threads(Process& process, const NewSite& site) {
                                       [&](const targets::MovedInsn& insn) { return insn.from == offset; });
       if (found != site.moved.end()) {
         process.set_pc(registers, site.trampoline + found->to);
+        is_entered_ = true;
         TRY(process.set_registers(tid, registers));
         break;
       }
@@ -154,7 +156,7 @@ Status Attachment::patch(Process& process, const Image& image, Plan& plan) {
   for (const NewSite& site : made) {
     Status written = write_site(process, site);
     if (!written) {
-      (void)restore_sites(process, {patches_.begin() + static_cast<ptrdiff_t>(before), patches_.end()});
+      (void)restore_sites(process, *patcher_, {patches_.begin() + static_cast<ptrdiff_t>(before), patches_.end()});
       patches_.resize(before);
       return written;
     }
@@ -162,7 +164,70 @@ Status Attachment::patch(Process& process, const Image& image, Plan& plan) {
   return {};
 }
 
-Result<size_t> restore_sites(Process& process, const std::vector<SitePatch>& patches) {
+namespace {
+
+// The arena that a site's jump leads into, found in the process itself, so that a session whose
+// loader was killed can be taken out too. 0 = not there.
+uint64_t arena_of(const targets::Patcher& patcher, const std::vector<MapsEntry>& maps, const std::vector<SitePatch>& patches) {
+  for (const SitePatch& patch : patches) {
+    const std::optional<targets::Insn> jump = patcher.decode(patch.patched, patch.address);
+    const MapsEntry* entry = jump && jump->has_target ? entry_at(maps, jump->target) : nullptr;
+    if (entry != nullptr && is_runtime_mapping(*entry)) {
+      return entry->start;
+    }
+  }
+  return 0;
+}
+
+// Puts the return addresses of active probed calls back on their stacks: behind this nothing returns
+// into an arena any more, and unwinders need no guard. The shadow stacks stay as they are: a thread
+// that is just entering or leaving a trampoline needs its frame, and overwrites or never reads the
+// stack word that is written here; other frames are recognised as left behind later.
+Status release_returns(Process& process, uint64_t arena) {
+  const bpfaot_arena control = TRY(process.read_object<bpfaot_arena>(arena));
+  const bpfaot_thread_table table = TRY(process.read_object<bpfaot_thread_table>(control.table));
+  if (table.capacity_log2 > 20 || table.stride != sizeof(bpfaot_thread) || control.range_count > BPFAOT_ARENA_RANGES) {
+    return fail(Code::kProcessMemory, "the thread table of the process is damaged");
+  }
+  const auto is_ours = [&](uint64_t address) {
+    return std::any_of(control.ranges, control.ranges + control.range_count,
+                       [&](const bpfaot_range& range) { return address - range.low < range.high - range.low; });
+  };
+  for (uint64_t slot = 0; slot < uint64_t{1} << table.capacity_log2; ++slot) {
+    const uint64_t at = table.base + slot * table.stride;
+    const uint64_t key = TRY(process.read_object<uint64_t>(at));
+    const uint32_t depth = key != 0 ? TRY(process.read_object<uint32_t>(at + offsetof(bpfaot_thread, depth))) : 0;
+    std::vector<bpfaot_frame> frames(std::min<uint32_t>(depth, BPFAOT_FRAMES));
+    if (frames.empty()) {
+      continue;
+    }
+    TRY(process.read(at + offsetof(bpfaot_thread, frames),
+                     {reinterpret_cast<uint8_t*>(frames.data()), frames.size() * sizeof frames[0]}));
+    for (const bpfaot_frame& frame : frames) {
+      const Result<uint64_t> word = frame.sp > 1 ? process.read_object<uint64_t>(frame.sp) : Result<uint64_t>(uint64_t{0});
+      if (word && is_ours(*word)) {
+        TRY(process.write_object(frame.sp, frame.return_address));
+      }
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+bool is_runtime_mapping(const MapsEntry& entry) { return entry.path.find("memfd:bpf-aot") != std::string::npos; }
+
+uint64_t runtime_inode_of(const targets::Patcher& patcher, int pid, const std::vector<SitePatch>& patches) {
+  const Result<std::vector<MapsEntry>> maps = read_maps(pid);
+  const uint64_t arena = maps ? arena_of(patcher, *maps, patches) : 0;
+  return arena != 0 ? entry_at(*maps, arena)->inode : 0;
+}
+
+Result<size_t> restore_sites(Process& process, const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
+  const std::vector<MapsEntry> maps = TRY(read_maps(process.pid()));
+  if (const uint64_t arena = arena_of(patcher, maps, patches)) {
+    TRY(release_returns(process, arena));
+  }
   size_t foreign = 0;
   for (const SitePatch& patch : patches) {
     std::vector<uint8_t> now(patch.patched.size());

@@ -151,7 +151,7 @@ namespace {
 bool maps_inode(int pid, uint64_t inode) {
   const Result<std::vector<MapsEntry>> maps = read_maps(pid);
   return maps && std::any_of(maps->begin(), maps->end(), [&](const MapsEntry& entry) {
-    return entry.inode == inode && entry.path.find("memfd:bpf-aot") != std::string::npos;
+    return entry.inode == inode && is_runtime_mapping(entry);
   });
 }
 
@@ -184,7 +184,7 @@ Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runt
       }
       continue;
     }
-    Result<size_t> foreign = restore_sites(*process, patches);
+    Result<size_t> foreign = restore_sites(*process, patcher, patches);
     if (foreign && *foreign != 0 && one == pid) {
       first = fail(Code::kAttachBytes, std::to_string(*foreign) + " sites were changed by something else and are left as they are");
     }

@@ -22,7 +22,7 @@ Result<int> parse_pid(const ParsedArguments& arguments) {
   return static_cast<int>(pid);
 }
 
-// Plans while the process runs on; everything that stops it comes later.
+// What the process, which is stopped, allows of the wishes.
 Result<Plan> look(Process& process, Watch& watch, const Console& console) {
   Modules modules = TRY(Modules::read(process));
   Plan plan = make_plan(process, modules, watch.patcher(), watch.wishes());
@@ -72,7 +72,7 @@ Result<int> run_attach(const ParsedArguments& arguments, const Console& console)
     }
     const Result<uint32_t> id = watch->enlist(process, *attachment);
     if (!id) {
-      (void)restore_sites(process, attachment->patches());
+      (void)restore_sites(process, watch->patcher(), attachment->patches());
       return fail(id.error().code, id.error().message);
     }
     process.detach();

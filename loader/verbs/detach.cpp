@@ -69,7 +69,8 @@ Status detach_one(const SessionRecord& record, Registry& registry) {
   }
   const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
   if (patcher != nullptr && is_alive(record.target)) {
-    TRY(detach_everywhere(record.target.pid, *patcher, 0, record.patches));
+    const uint64_t inode = runtime_inode_of(*patcher, record.target.pid, record.patches);
+    TRY(detach_everywhere(record.target.pid, *patcher, inode, record.patches));
   }
   registry.remove(record.id);
   return {};
