@@ -2,7 +2,6 @@
 //
 // Whole programs: what is accepted, and what is refused with which code at which instruction. One
 // file, over 600 lines: it is a table of programs, and a rule is found by reading down it.
-// It is one file because it is one list of rules.
 #include "unit/verifier/assemble.h"
 
 #include <gtest/gtest.h>
