@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Installs what is missing and builds a release into build/, which leaves build/bin/bpf-aotc and
-# build/bin/bpf-aot. Arguments go to cmake's configure step.
+# build/bin/bpf-aot. Tests are built when BPFAOT_TESTS=ON. Arguments go to cmake's configure step.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 "$REPO/scripts/install-packages.sh"
@@ -17,7 +17,8 @@ fi
 say "build: configuring in $BUILD"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-cmake -S "$REPO" -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" >"$log" 2>&1 || {
+cmake -S "$REPO" -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DBPFAOT_BUILD_TESTS="${BPFAOT_TESTS:-OFF}" "$@" >"$log" 2>&1 || {
   cat "$log" >&2
   die "configuring failed"
 }

@@ -5,7 +5,7 @@
 # Arguments go to ctest (for example: -L unit).
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-"$REPO/scripts/build.sh"
+BPFAOT_TESTS=ON "$REPO/scripts/build.sh"
 
 results=$BUILD/test-results
 rm -rf "$results"
