@@ -5,6 +5,8 @@
 // row is refused, so a reserved field can never be ignored.
 #include "bpf/insn.h"
 
+#include "support/hex.h"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -107,12 +109,6 @@ constexpr auto kFirst = [] {
   }
   return first;
 }();
-
-std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
 
 struct Mismatch {
   int count = 0;

@@ -6,6 +6,7 @@
 #include "loader/modules.h"
 
 #include "support/files.h"
+#include "support/hex.h"
 #include "targets/patch.h"
 
 #include <elf.h>
@@ -22,11 +23,8 @@ namespace {
 
 constexpr uint64_t kMaxBinary = 2ull << 30;
 
-std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%llx", static_cast<unsigned long long>(value));
-  return text;
-}
+// As the names in map_files are written: without 0x.
+std::string bare_hex(uint64_t value) { return hex(value).substr(2); }
 
 bool same_file(const struct stat& status, const MapsEntry& entry) {
   return status.st_ino == entry.inode && major(status.st_dev) == entry.major && minor(status.st_dev) == entry.minor;
@@ -52,7 +50,7 @@ bool bare_name_matches(const std::string& wanted, const std::string& file) {
 
 Result<std::vector<uint8_t>> read_mapped_file(int pid, const MapsEntry& entry) {
   const std::string proc = "/proc/" + std::to_string(pid);
-  const std::string direct = proc + "/map_files/" + hex(entry.start) + "-" + hex(entry.end);
+  const std::string direct = proc + "/map_files/" + bare_hex(entry.start) + "-" + bare_hex(entry.end);
   UniqueFd fd(::open(direct.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) {
     fd.reset(::open((proc + "/root" + entry.path).c_str(), O_RDONLY | O_CLOEXEC));
@@ -279,7 +277,7 @@ Result<Location> Modules::locate(AddressSpace& space, const AttachSpec& spec) {
   if (spec.symbol.empty()) {
     const std::optional<uint64_t> found = module->elf().vaddr_of_offset(spec.offset);
     if (!found || !module->elf().is_code(*found)) {
-      return fail(Code::kAttachDecode, "file offset 0x" + hex(spec.offset) + " of " + module->path() + " is not code");
+      return fail(Code::kAttachDecode, "file offset " + hex(spec.offset) + " of " + module->path() + " is not code");
     }
     vaddr = *found;
   } else {
@@ -289,7 +287,7 @@ Result<Location> Modules::locate(AddressSpace& space, const AttachSpec& spec) {
       vaddr = TRY(resolve_ifunc(space, *module, symbol));
     }
     if (spec.offset > (1u << 30) || !module->elf().is_code(vaddr + spec.offset)) {
-      return fail(Code::kAttachDecode, spec.symbol + "+0x" + hex(spec.offset) + " is not code of " + module->path());
+      return fail(Code::kAttachDecode, spec.symbol + "+" + hex(spec.offset) + " is not code of " + module->path());
     }
     vaddr += spec.offset;
   }

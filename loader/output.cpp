@@ -3,6 +3,7 @@
 // Records as lines. A record is copied before it is looked at: other processes can write to it.
 #include "loader/output.h"
 
+#include "support/hex.h"
 #include "support/json.h"
 
 #include <algorithm>
@@ -124,9 +125,7 @@ void Output::append_event(uint32_t map, std::span<const uint8_t> record, uint32_
   if (event) {
     append_json_fields(out, image_.type_tables(), event->type, record);
   } else {
-    std::string hex;
-    append_hex(hex, record);
-    out.key("data").value(std::string_view(hex).substr(5));
+    out.key("data").value(hex_digits(record));
   }
   out.end_object();
   text_ += out.take() + "\n";

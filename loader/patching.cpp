@@ -6,6 +6,7 @@
 // counterpart is stepped out first. Threads inside trampolines stay there: those are never unmapped.
 #include "loader/inject.h"
 
+#include "support/hex.h"
 #include "targets/arena.h"
 
 #include <algorithm>
@@ -14,15 +15,6 @@
 #include <cstring>
 
 namespace bpfaot::loader {
-namespace {
-
-std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-} // namespace
 
 Result<Attachment::NewSite> Attachment::make_site(const Image& image, const PlannedSite& site, Arena& arena) {
   const uint64_t used = arena.used;

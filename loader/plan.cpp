@@ -4,6 +4,8 @@
 // in memory are compared with the file last, because that is what changes between two looks.
 #include "loader/plan.h"
 
+#include "support/hex.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -12,22 +14,6 @@
 
 namespace bpfaot::loader {
 namespace {
-
-std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-std::string hex_bytes(std::span<const uint8_t> bytes) {
-  std::string text;
-  for (const uint8_t byte : bytes) {
-    char two[4];
-    std::snprintf(two, sizeof two, text.empty() ? "%02x" : " %02x", byte);
-    text += two;
-  }
-  return text;
-}
 
 // Functions that return twice, look at their caller's address, or have no caller.
 bool declines_return_probe(std::string_view name) {

@@ -3,6 +3,8 @@
 // Seizing, stopping and letting go; memory. Remote execution is in process_calls.cpp.
 #include "loader/process.h"
 
+#include "support/hex.h"
+
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/ptrace.h>
@@ -202,36 +204,24 @@ Status Process::open_memory() {
   return {};
 }
 
-Status Process::read(uint64_t address, std::span<uint8_t> out) {
-  for (size_t done = 0; done < out.size();) {
-    const ssize_t size = pread(memory_.get(), out.data() + done, out.size() - done, off_t(address + done));
+// pread or pwrite until everything is moved. 0 bytes are the kernel's word for memory without an owner.
+template <class Bytes, class Move> Status Process::move_bytes(uint64_t address, Bytes bytes, const char* verb, Move move) {
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t size = move(memory_.get(), bytes.data() + done, bytes.size() - done, off_t(address + done));
     if (size == 0)
-      return gone(); // the kernel's word for memory without an owner
-    if (size < 0) {
-      char text[80];
-      std::snprintf(text, sizeof text, "%zu bytes at 0x%llx of process %d cannot be read", out.size(),
-                    static_cast<unsigned long long>(address), pid_);
-      return fail(Code::kProcessMemory, text);
-    }
+      return gone();
+    if (size < 0)
+      return fail(Code::kProcessMemory, std::to_string(bytes.size()) + " bytes at " + hex(address) + " of process " +
+                                            std::to_string(pid_) + " cannot be " + verb);
     done += size_t(size);
   }
   return {};
 }
 
+Status Process::read(uint64_t address, std::span<uint8_t> out) { return move_bytes(address, out, "read", pread); }
+
 Status Process::write(uint64_t address, std::span<const uint8_t> bytes) {
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t size = pwrite(memory_.get(), bytes.data() + done, bytes.size() - done, off_t(address + done));
-    if (size == 0)
-      return gone();
-    if (size < 0) {
-      char text[80];
-      std::snprintf(text, sizeof text, "%zu bytes at 0x%llx of process %d cannot be written", bytes.size(),
-                    static_cast<unsigned long long>(address), pid_);
-      return fail(Code::kProcessMemory, text);
-    }
-    done += size_t(size);
-  }
-  return {};
+  return move_bytes(address, bytes, "written", pwrite);
 }
 
 Status Process::run_a_little(unsigned microseconds) {

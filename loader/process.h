@@ -99,6 +99,7 @@ private:
   Result<int> wait_thread(int tid);
   void forget(int tid);
   Failure gone() const;
+  template <class Bytes, class Move> Status move_bytes(uint64_t address, Bytes bytes, const char* verb, Move move);
 
   struct Borrowed; // registers and mask of a thread that runs for us
   Result<Borrowed> borrow(Thread& thread);

@@ -4,6 +4,7 @@
 #include "loader/registry.h"
 
 #include "support/files.h"
+#include "support/hex.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -23,16 +24,6 @@ constexpr std::string_view kHeader = "bpfaot-session 1";
 constexpr uint32_t kMaxId = 100'000;
 constexpr size_t kMaxPatches = 65'536;
 constexpr size_t kMaxPatchBytes = 64;
-
-std::string hex(const std::vector<uint8_t>& bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const uint8_t byte : bytes) {
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
-}
 
 // Splits a record into words; every read is checked, the first failure sticks.
 class Reader {
@@ -156,7 +147,7 @@ std::string print_record(const SessionRecord& record) {
   for (const SitePatch& patch : record.patches) {
     out += "\npatch";
     number(patch.address);
-    out += ' ' + hex(patch.original) + ' ' + hex(patch.patched);
+    out += ' ' + hex_digits(patch.original) + ' ' + hex_digits(patch.patched);
   }
   return out + "\nend\n";
 }

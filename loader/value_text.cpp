@@ -3,6 +3,8 @@
 // Printing typed values.
 #include "loader/value_text.h"
 
+#include "support/hex.h"
+
 #include <algorithm>
 #include <bit>
 #include <cinttypes>
@@ -170,14 +172,7 @@ void append_json_scalar(JsonWriter& out, const TypeTables& tables, const bpfaot_
 
 } // namespace
 
-void append_hex(std::string& out, Bytes bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  out += "data=";
-  for (const uint8_t byte : bytes) {
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-}
+void append_hex(std::string& out, Bytes bytes) { out += "data=" + hex_digits(bytes); }
 
 void append_text(std::string& out, const TypeTables& tables, uint32_t index, Bytes bytes) {
   const bpfaot_type& type = tables.types[index];
@@ -209,9 +204,7 @@ void append_text(std::string& out, const TypeTables& tables, uint32_t index, Byt
     });
     out += '}';
   } else {
-    std::string hex;
-    append_hex(hex, slice(bytes, 0, type.size));
-    out += "0x" + hex.substr(5);
+    out += "0x" + hex_digits(slice(bytes, 0, type.size));
   }
 }
 

@@ -3,6 +3,7 @@ bpfaot_test(test_support
   SOURCES
     unit/support/diagnostic_test.cpp
     unit/support/files_test.cpp
+    unit/support/hex_test.cpp
     unit/support/json_test.cpp
     unit/support/options_test.cpp
     unit/support/render_test.cpp

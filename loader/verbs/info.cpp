@@ -5,6 +5,7 @@
 #include "loader/map_spec.h"
 #include "loader/variables.h"
 #include "loader/verb.h"
+#include "support/hex.h"
 #include "support/json.h"
 #include "targets/target.h"
 
@@ -55,12 +56,6 @@ void flag_array(JsonWriter& out, std::string_view key, const FlagName (&names)[N
   out.end_array();
 }
 
-std::string hex(std::span<const uint8_t> bytes) {
-  std::string text;
-  append_hex(text, bytes);
-  return text.substr(5); // without "data="
-}
-
 std::string attach_text(const Image& image, const bpfaot_program& program) {
   std::string text(image.string(program.attach_path));
   const std::string_view symbol = image.string(program.attach_symbol);
@@ -101,8 +96,8 @@ std::string head_text(const Image& image) {
   append(out, "machine", std::string(machine_name(image)) + " (" +
                              std::string(image.string(d.triple)) + ", " +
                              std::string(image.string(d.cpu)) + ")");
-  append(out, "source", std::string(image.string(d.source_name)) + " sha256 " + hex(d.source_digest));
-  append(out, "image", std::to_string(d.file_size) + " bytes sha256 " + hex(d.image_digest));
+  append(out, "source", std::string(image.string(d.source_name)) + " sha256 " + hex_digits(d.source_digest));
+  append(out, "image", std::to_string(d.file_size) + " bytes sha256 " + hex_digits(d.image_digest));
   append(out, "licence", image.string(d.license));
   append(out, "made by", std::string(image.string(d.tool)) + ", " + std::string(image.string(d.llvm)) +
                              ", ABI " + std::to_string(d.abi_version));
@@ -155,7 +150,7 @@ std::string data_text(const Image& image) {
     if (v.type)
       append_text(out, image.type_tables(), v.type, default_bytes(image, v));
     else
-      out += hex(default_bytes(image, v));
+      out += hex_digits(default_bytes(image, v));
     out += "\n";
   }
   if (!image.events().empty())
@@ -225,7 +220,7 @@ void json_variables(JsonWriter& out, const Image& image) {
     if (v.type)
       append_json(out, image.type_tables(), v.type, default_bytes(image, v));
     else
-      out.value(hex(default_bytes(image, v)));
+      out.value(hex_digits(default_bytes(image, v)));
     out.end_object();
   }
   out.end_array();
@@ -253,8 +248,8 @@ std::string info_json(const Image& image) {
   out.key("cpu").value(image.string(d.cpu));
   out.key("abi_version").value(d.abi_version);
   out.key("source").value(image.string(d.source_name));
-  out.key("source_sha256").value(hex(d.source_digest));
-  out.key("image_sha256").value(hex(d.image_digest));
+  out.key("source_sha256").value(hex_digits(d.source_digest));
+  out.key("image_sha256").value(hex_digits(d.image_digest));
   out.key("image_bytes").value(d.file_size);
   out.key("license").value(image.string(d.license));
   out.key("tool").value(image.string(d.tool));

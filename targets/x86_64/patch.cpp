@@ -8,6 +8,7 @@
 // What cannot be shown is declined with the reason; nothing is patched on hope.
 #include "targets/x86_64/patch.h"
 
+#include "support/hex.h"
 #include "targets/x86_64/emit.h"
 
 #include <cstdio>
@@ -18,22 +19,6 @@ namespace {
 
 constexpr uint32_t kJumpSize = 5;
 constexpr uint32_t kLongestCover = 32;
-
-std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-std::string hex_bytes(std::span<const uint8_t> bytes) {
-  std::string text;
-  for (const uint8_t byte : bytes) {
-    char two[4];
-    std::snprintf(two, sizeof two, text.empty() ? "%02x" : " %02x", byte);
-    text += two;
-  }
-  return text;
-}
 
 bool is_padding(const Decoded& decoded, std::span<const uint8_t> bytes) {
   // Compilers fill gaps with nops of any form, xchg %ax,%ax or int3.
