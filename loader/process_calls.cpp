@@ -115,8 +115,10 @@ Status Process::give_back(Thread& thread, const Borrowed& borrowed) {
   return {};
 }
 
-// Goes on with `request` until a system call stop, or an interrupt stop. A group stop (SIGSTOP cannot
-// be blocked) is passed over: the kernel takes it up again when the tracer lets go.
+// Goes on with `request` until a system call stop, or an interrupt stop. On the way to a system call
+// stop a group stop (SIGSTOP cannot be blocked) is passed over: the kernel takes it up again when the
+// tracer lets go. In a process that is stopped, the interrupt stop carries the stop signal instead of
+// SIGTRAP; it is at the same place in the kernel's signal code, so it serves as well.
 Status Process::run_until_stop(Thread& thread, int request, bool want_syscall_stop) {
   int signal = 0;
   for (;;) {
@@ -127,7 +129,7 @@ Status Process::run_until_stop(Thread& thread, int request, bool want_syscall_st
     const int status = TRY(wait_thread(thread.tid));
     signal = 0;
     if (status >> 16 == kEventStop) {
-      if (!want_syscall_stop && WSTOPSIG(status) == SIGTRAP)
+      if (!want_syscall_stop)
         return {};
       continue;
     }

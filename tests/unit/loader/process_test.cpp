@@ -103,6 +103,35 @@ TEST_F(ProcessTest, remote_system_calls_return_what_the_kernel_says) {
   EXPECT_EQ(join(), 0);
 }
 
+TEST_F(ProcessTest, a_process_that_job_control_has_stopped_makes_system_calls_and_stays_stopped) {
+  run_child([](Shared& shared) { shared.ready = 1; spin(shared); });
+  int status = 0;
+  ASSERT_EQ(kill(child_, SIGSTOP), 0);
+  ASSERT_EQ(waitpid(child_, &status, WUNTRACED), child_);
+  const uint64_t before = shared_->counter;
+  {
+    auto process = Process::attach(child_, patcher());
+    ASSERT_TRUE(process.has_value()) << process.error().message;
+    for (int i = 0; i < 3; ++i) {
+      auto result = process->system_call(SYS_getpid, {});
+      ASSERT_TRUE(result.has_value());
+      EXPECT_EQ(*result, child_);
+    }
+  }
+  // The stop is taken up again, of which the kernel does not tell the parent a second time.
+  for (char state = 0; state != 'T';) {
+    const auto facts = read_status(child_);
+    ASSERT_TRUE(facts.has_value());
+    state = facts->state;
+    sched_yield();
+  }
+  EXPECT_EQ(shared_->counter, before);
+  ASSERT_EQ(kill(child_, SIGCONT), 0);
+  wait_until(shared_->counter, 1);
+  shared_->stop = 1;
+  EXPECT_EQ(join(), 0);
+}
+
 TEST_F(ProcessTest, a_read_that_was_interrupted_goes_on_waiting) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
