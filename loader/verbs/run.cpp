@@ -189,6 +189,9 @@ Result<int> run_run(const ParsedArguments& arguments, const Console& console) {
   }
   Status wanted = launched ? check_plan(launch.plan()) : std::move(launched);
   if (!wanted) {
+    if (launch.plan().refused() > 1) { // the error tells one reason, each program may have its own
+      report_refusals(launch.plan(), console, watch->names());
+    }
     return abandon(process, std::move(wanted).take_error());
   }
   report_refusals(launch.plan(), console, watch->names());
