@@ -148,13 +148,6 @@ bool is_scratch(const Image& image, uint32_t index) {
   if (is_array(map.type) && map.max_entries <= 1 &&
       (has("heap") || has("tmp") || has("temp") || has("buf") || has("scratch")))
     return true;
-  const bpfaot_type& value = image.types()[map.value_type];
-  if (value.kind == BPFAOT_TYPE_POINTER)
-    return true;
-  if (value.kind == BPFAOT_TYPE_STRUCT)
-    for (const bpfaot_member& member : image.members(value))
-      if (image.types()[member.type].kind == BPFAOT_TYPE_POINTER)
-        return true;
   return false;
 }
 
