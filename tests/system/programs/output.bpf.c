@@ -153,6 +153,27 @@ int printk_rodata(struct pt_regs *ctx) {
   return 0;
 }
 
+// A pointer in the value does not make a map something to hide.
+struct place {
+  __u64 hits;
+  void *address;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4);
+  __type(key, __u32);
+  __type(value, struct place);
+} places SEC(".maps");
+
+SEC("uprobe")
+int pointers(struct pt_regs *ctx) {
+  __u32 five = 5;
+  struct place place = {.hits = 3, .address = (void *)0x1234};
+  bpf_map_update_elem(&places, &five, &place, BPF_ANY);
+  return 0;
+}
+
 SEC("uprobe")
 int maps(struct pt_regs *ctx) {
   __u64 i = PT_REGS_PARM1(ctx);
