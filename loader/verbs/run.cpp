@@ -128,6 +128,14 @@ Result<int> wait_for_end(pid_t pid) {
   return shell_status(status);
 }
 
+// The exit status belongs to the command, also when nobody could read what was observed.
+void show_end(Watch& watch, const Launch& launch, const Console& console) {
+  const Status shown = watch.finish(launch.attachment ? launch.attachment->missed() : MissedCounts{});
+  if (!shown) {
+    console.report(shown.error());
+  }
+}
+
 Result<int> observe(Process& process, Watch& watch, Launch& launch, SignalReader& signals, const Console& console) {
   const int pid = process.pid();
   UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
@@ -141,17 +149,16 @@ Result<int> observe(Process& process, Watch& watch, Launch& launch, SignalReader
   }
   process.detach();
   Ended ended = watch_until(watch, signals, pidfd.get(), pid);
-  const MissedCounts none;
   if (ended == Ended::detach && launch.attachment) {
     (void)detach_everywhere(pid, watch.patcher(), launch.attachment->runtime_inode(), launch.attachment->patches());
   }
   watch.delist();
   if (ended == Ended::process) {
     const int status = TRY(wait_for_end(pid));
-    TRY(watch.finish(launch.attachment ? launch.attachment->missed() : none));
+    show_end(watch, launch, console);
     return status;
   }
-  TRY(watch.finish(launch.attachment ? launch.attachment->missed() : none));
+  show_end(watch, launch, console);
   while (watch_until(watch, signals, pidfd.get(), pid) != Ended::process) {
   }
   return wait_for_end(pid);
@@ -179,7 +186,7 @@ Result<int> run_run(const ParsedArguments& arguments, const Console& console) {
   Launch launch(*watch, console);
   Status launched = launch.run(process);
   if (launched && process.has_exited()) {
-    TRY(watch->finish({}));
+    show_end(*watch, launch, console);
     return shell_status(process.exit_status());
   }
   if (watch->dry_run() && launched) {
