@@ -94,6 +94,9 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
     verdict.section = entry.section;
     verdict.name = entry.name;
     verdict.is_supported_kind = is_supported(entry.kind.kind);
+    verdict.is_buffer_kind = entry.kind.kind == bpf::ProgramKind::socket_filter ||
+                             entry.kind.kind == bpf::ProgramKind::xdp ||
+                             entry.kind.kind == bpf::ProgramKind::tc;
     if (entry.fault)
       verdict.fault = *entry.fault;
     else if (!is_judged(entry.kind, options))

@@ -18,6 +18,7 @@ namespace bpfaot::aotc {
 struct ProgramVerdict {
   std::string section, name;
   bool is_supported_kind = false;
+  bool is_buffer_kind = false; // packets: no tool runs these yet beyond what the verifier knows
   std::shared_ptr<const bpf::Program> program;       // null when it does not link
   std::optional<verifier::VerifiedProgram> verified; // exactly one of these two
   std::optional<Diagnostic> fault;

@@ -82,7 +82,13 @@ private:
         programs.push_back(std::move(*verdict.verified));
         continue;
       }
-      if (!verdict.is_supported_kind && verdict.fault->code == Code::kProgramKind) {
+      // A packet program that is right but reads what is not supported must not take the probes
+      // beside it along; one that is wrong does.
+      const bool leave_out =
+          verdict.is_buffer_kind
+              ? code_verdict(verdict.fault->code) == Verdict::unsupported
+              : !verdict.is_supported_kind && verdict.fault->code == Code::kProgramKind;
+      if (leave_out) {
         verdict.fault->level = Level::warning;
         verdict.fault->message += ": left out";
         outcome_.failed |= options_.warnings_are_errors;

@@ -142,7 +142,7 @@ bool holds_values(uint32_t type) {
 bool is_scratch(const Image& image, uint32_t index) {
   const bpfaot_map& map = image.maps()[index];
   const std::string_view name = image.string(map.name);
-  if (name.starts_with("start") || name.starts_with("__"))
+  if (name == "start" || name == "starts" || name.starts_with("__"))
     return true;
   const auto has = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
   if (is_array(map.type) && map.max_entries <= 1 &&

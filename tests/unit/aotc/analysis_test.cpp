@@ -49,6 +49,16 @@ TEST(Driver, KindsThatCannotRunInAProcessAreLeftOutByName) {
   EXPECT_TRUE(std::filesystem::remove(options.output));
 }
 
+TEST(Driver, APacketProgramThatIsNotSupportedDoesNotTakeTheProbesAlong) {
+  const CompileOptions options = for_object("packets");
+  DiagSink sink;
+  EXPECT_FALSE(run_compiler(options, sink).failed);
+  ASSERT_EQ(sink.all().size(), 1u);
+  EXPECT_EQ(sink.all()[0].level, Level::warning);
+  EXPECT_EQ(sink.all()[0].subject, "reads_packet");
+  EXPECT_TRUE(std::filesystem::remove(options.output));
+}
+
 TEST(Driver, ARejectedProgramFailsTheFileAndLeavesNothingBehind) {
   const CompileOptions options = for_object("mixed_bad");
   std::filesystem::remove(options.output);
