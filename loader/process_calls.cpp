@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,25 @@ uint64_t load(const RegisterBytes& registers, uint32_t offset) {
 
 std::string failed(const char* what, int pid) {
   return std::string(what) + " of process " + std::to_string(pid) + " failed: " + std::strerror(errno);
+}
+
+// execvp says EACCES also where a folder of PATH may not be searched and nothing was found; shells call
+// that "not found".
+bool is_anywhere_in_path(const std::string& name) {
+  if (name.find('/') != std::string::npos)
+    return true;
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "/bin:/usr/bin";
+  while (true) {
+    const size_t end = std::min(rest.find(':'), rest.size());
+    const std::string folder(end == 0 ? "." : rest.substr(0, end));
+    struct stat status {};
+    if (stat((folder + "/" + name).c_str(), &status) == 0)
+      return true;
+    if (end == rest.size())
+      return false;
+    rest.remove_prefix(end + 1);
+  }
 }
 
 } // namespace
@@ -298,6 +318,8 @@ Result<Process> Process::start(const std::vector<std::string>& command, const ta
   int error = 0;
   if (::read(report_read.get(), &error, sizeof error) != ssize_t(sizeof error))
     error = 0;
+  if (error == EACCES && !is_anywhere_in_path(command.front()))
+    error = ENOENT;
   return Failure(make_error(Code::kProcessStart, "command '" + command.front() + "' cannot be started" +
                                                      (error != 0 ? std::string(": ") + std::strerror(error) : ""))
                      .note("errno " + std::to_string(error)));

@@ -26,6 +26,7 @@ show() { local f; for f in "$@"; do [ ! -s "$f" ] || { echo "--- $(basename "$f"
 fail() { echo "FAIL: $*"; show "$tmp"/*.out "$tmp"/*.err "$tmp"/*.txt; exit 1; }
 skip() { echo "SKIP: $*"; exit 77; }
 need() { local c; for c in "$@"; do command -v "$c" >/dev/null || skip "$c is not installed"; done; }
+need_terminal() { need script; script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no pseudo-terminal can be opened here"; }
 
 # expect WHAT GOT WANTED
 expect() { [ "$2" = "$3" ] || fail "$1: got '$2', expected '$3'"; }

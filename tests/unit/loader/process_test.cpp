@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 
 #include "targets/target.h"
@@ -249,6 +250,16 @@ TEST_F(ProcessTest, a_command_that_does_not_exist_is_told_from_one_that_cannot_b
   const auto directory = Process::start({"/proc"}, patcher());
   ASSERT_FALSE(directory.has_value());
   EXPECT_EQ(exec_failure_status(directory.error()), 126);
+}
+
+TEST_F(ProcessTest, a_command_in_no_folder_of_the_path_is_not_found_even_when_one_cannot_be_searched) {
+  const std::string before = std::getenv("PATH");
+  // A file where a folder should be: searching it fails, and not with "no such file".
+  setenv("PATH", ("/proc/self/mem:/proc/1/root:" + before).c_str(), 1);
+  const auto missing = Process::start({"no-such-command-here"}, patcher());
+  setenv("PATH", before.c_str(), 1);
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(exec_failure_status(missing.error()), 127);
 }
 
 TEST_F(ProcessTest, processes_that_cannot_be_attached_to_are_refused_by_code) {
