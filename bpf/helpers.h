@@ -61,7 +61,7 @@ struct HelperInfo {
 };
 
 std::span<const HelperInfo> all_helpers();       // those of helpers.def, by id
-const HelperInfo* find_helper(int32_t id);       // null: not implemented
+const HelperInfo* find_helper(int32_t id);       // null: minirt has none
 std::string_view kernel_helper_name(int32_t id); // "" when the kernel has no such helper
 // "bpf_get_stackid" for any helper of the kernel, "helper 1006" for others.
 std::string helper_name(int32_t id);

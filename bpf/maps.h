@@ -32,7 +32,7 @@ struct MapTypeInfo {
 };
 
 std::span<const MapTypeInfo> all_map_types();   // those of maps.def
-const MapTypeInfo* find_map_type(MapType type); // null: not implemented
+const MapTypeInfo* find_map_type(MapType type); // null: minirt has none
 inline bool is_supported(MapType type) {
   return find_map_type(type) != nullptr;
 }
