@@ -11,8 +11,23 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace bpfaot::loader {
+
+// A system call that a process is to make. One argument may be a descriptor of the loader's, as the
+// process has it for the time of the batch: args[file_argument] is then that of files[file].
+struct SystemCall {
+  uint64_t number = 0;
+  std::array<uint64_t, 6> args{};
+  int file = -1;
+  uint32_t file_argument = 4; // mmap's
+};
+
+struct SharedFile {
+  int fd = -1;
+  bool writable = false;
+};
 
 class AddressSpace {
 public:
@@ -23,9 +38,12 @@ public:
   virtual Status read(uint64_t address, std::span<uint8_t> out) = 0;
   // Also into read-only and executable memory; the instruction cache is made coherent.
   virtual Status write(uint64_t address, std::span<const uint8_t> bytes) = 0;
-  // Makes the process perform a system call; its result as the kernel gives it (-errno on error).
-  // Only while the process is stopped.
-  virtual Result<int64_t> system_call(uint64_t number, std::initializer_list<uint64_t> args) = 0;
+  // Makes the process perform system calls, one after the other whatever their results: each as the
+  // kernel gives it (-errno on error). So a call must do no harm when one before it has failed.
+  // [process-seccomp] [remote-call]
+  virtual Result<std::vector<int64_t>> system_calls(std::span<const SystemCall> calls,
+                                                    std::span<const SharedFile> files = {}) = 0;
+  Result<int64_t> system_call(uint64_t number, std::initializer_list<uint64_t> args);
 
   template <class T> Result<T> read_object(uint64_t address) {
     T value{};

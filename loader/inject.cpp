@@ -43,13 +43,13 @@ uint64_t auxiliary(int pid, uint64_t key) {
 }
 
 // The clock of the vDSO; 0 makes programs use the system call.
-uint64_t vdso_clock(Process& process, const std::vector<MapsEntry>& maps) {
+uint64_t vdso_clock(LiveSpace& space, const std::vector<MapsEntry>& maps) {
   for (const MapsEntry& entry : maps) {
     if (entry.path != "[vdso]" || entry.end - entry.start > (1 << 20)) {
       continue;
     }
     std::vector<uint8_t> bytes(entry.end - entry.start);
-    if (!process.read(entry.start, bytes)) {
+    if (!space.read(entry.start, bytes)) {
       return 0;
     }
     Result<ElfView> elf = ElfView::open(bytes);
@@ -75,77 +75,143 @@ uint64_t place_near(const std::vector<MapsEntry>& maps, uint64_t size, uint64_t 
   return place != 0 ? place : find_hole(maps, size, near, high, high);
 }
 
+// For what may lie anywhere: the middle of the largest hole, out of the way of heap, stack and the
+// kernel's own choices.
+uint64_t place_away(const std::vector<MapsEntry>& maps, uint64_t size) {
+  uint64_t low = 1u << 20, best = 0, widest = 0;
+  for (const MapsEntry& entry : maps) {
+    if (entry.path == "[vsyscall]") {
+      continue;
+    }
+    if (entry.start > low && entry.start - low > widest) {
+      widest = entry.start - low;
+      best = low + ((widest / 2) & ~((1ull << 21) - 1));
+    }
+    low = std::max(low, entry.end);
+  }
+  return widest / 2 > size + (2u << 21) ? best : 0;
+}
+
 } // namespace
 
-Result<std::unique_ptr<Attachment>> Attachment::create(Process& process, const Image& image, const Session& session,
+// Mappings that are made at once. Each is at its place, or it failed and nothing changed.
+class Attachment::Batch {
+public:
+  void map(uint64_t address, uint64_t size, int protection, int flags, int file = -1, uint64_t offset = 0) {
+    SystemCall call;
+    call.number = SYS_mmap;
+    call.args = {address, size, static_cast<uint64_t>(protection), static_cast<uint64_t>(flags | kFixedNoReplace),
+                 ~uint64_t{0}, offset};
+    call.file = file;
+    calls_.push_back(call);
+  }
+  void advise(uint64_t address, uint64_t size, int advice) {
+    SystemCall call;
+    call.number = SYS_madvise;
+    call.args = {address, size, static_cast<uint64_t>(advice), 0, 0, 0};
+    calls_.push_back(call);
+  }
+
+  // What was mapped is added to `mapped`, also when something fails. [remote-call]
+  Status run(LiveSpace& space, std::span<const SharedFile> files, std::vector<Mapped>& mapped) {
+    const std::vector<int64_t> results = TRY(space.system_calls(calls_, files));
+    Status status;
+    for (size_t i = 0; i < calls_.size(); ++i) {
+      const int64_t result = results[i];
+      const bool maps = calls_[i].number == SYS_mmap;
+      const uint64_t address = calls_[i].args[0], size = calls_[i].args[1];
+      if (result < 0 && result > -4096) {
+        // Leaving pages out of core dumps is only a courtesy.
+        if (maps || calls_[i].args[2] != MADV_DONTDUMP) {
+          status = fail(Code::kRemoteCall, std::string(maps ? "mapping " : "preparing ") + std::to_string(size) +
+                                               " bytes in process " + std::to_string(space.pid()) + " failed: " + reason(result));
+        }
+      } else if (maps) {
+        mapped.push_back({static_cast<uint64_t>(result), size});
+        if (static_cast<uint64_t>(result) != address) { // an old kernel takes it for a hint
+          status = fail(Code::kRemoteCall, "the kernel mapped elsewhere than asked");
+        }
+      }
+    }
+    return status;
+  }
+
+private:
+  std::vector<SystemCall> calls_;
+};
+
+Result<std::unique_ptr<Attachment>> Attachment::create(LiveSpace& space, const Image& image, const Session& session,
                                                        const targets::Patcher& patcher, const Plan& plan) {
   std::unique_ptr<Attachment> attachment(new Attachment(patcher));
-  const ProcessStatus status = TRY(read_status(process.pid()));
+  const ProcessStatus status = TRY(read_status(space.pid()));
   attachment->seccomp_ = status.seccomp != 0;
   constexpr uint32_t kCalling = BPFAOT_CAP_SYSCALLS | BPFAOT_CAP_READ_MEMORY;
   if (attachment->seccomp_ && (image.desc().capabilities & kCalling) != 0) {
-    return fail(Code::kProcessSeccomp, "process " + std::to_string(process.pid()) +
+    return fail(Code::kProcessSeccomp, "process " + std::to_string(space.pid()) +
                                            " runs under seccomp and the probe makes system calls");
   }
-  attachment->facts_ = patcher.facts(auxiliary(process.pid(), AT_HWCAP2));
+  attachment->facts_ = patcher.facts(auxiliary(space.pid(), AT_HWCAP2));
   const uint64_t near = plan.sites.empty() ? 0x10000000 : plan.sites.front().address;
-  Status mapped = attachment->map_all(process, image, session, near);
-  if (!mapped) {
-    attachment->undo(process);
-    return std::move(mapped).take_error();
+  // Another thread may map something at a chosen place, and an address limit (RLIMIT_AS) may want the
+  // thread table smaller: 64 MiB of addresses, 8, 1.
+  Status mapped;
+  for (const uint32_t capacity_log2 : {12u, 12u, 9u, 6u}) {
+    attachment->capacity_log2_ = capacity_log2;
+    mapped = attachment->map_all(space, image, session, near);
+    if (mapped) {
+      return attachment;
+    }
+    attachment->undo(space);
+    if (mapped.error().code != Code::kRemoteCall) {
+      break;
+    }
   }
-  return attachment;
+  return std::move(mapped).take_error();
 }
 
-void Attachment::undo(Process& process) {
+void Attachment::undo(LiveSpace& space) {
   if (is_entered_) {
     return;
   }
+  std::vector<SystemCall> calls;
   for (const Mapped& area : mapped_) {
-    (void)process.system_call(SYS_munmap, {area.address, area.size});
+    SystemCall call;
+    call.number = SYS_munmap;
+    call.args = {area.address, area.size};
+    calls.push_back(call);
+  }
+  if (!calls.empty()) {
+    (void)space.system_calls(calls);
   }
   mapped_.clear();
   arenas_.clear();
 }
 
-Status Attachment::map_all(Process& process, const Image& image, const Session& session, uint64_t near) {
+// Private memory, the runtime file's page and the session's two regions lie one behind the other.
+Status Attachment::map_all(LiveSpace& space, const Image& image, const Session& session, uint64_t near) {
   TRY(make_runtime_file());
-  TRY(map_private(process));
-  const std::vector<int> remote = TRY(RemoteDescriptors::send(
-      process, private_, {runtime_.get(), session.const_fd(), session.data_fd(), image.fd()}, {true, false, true, false}));
-  const auto run = [&]() -> Status {
-    runtime_base_ = TRY(map(process, 0, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, remote[0], 0));
-    // One reservation, so that nothing comes between the two regions.
-    session_base_ = TRY(map(process, 0, session.size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    TRY(map(process, session_base_, session.const_size(), PROT_READ, MAP_SHARED | MAP_FIXED, remote[1], 0));
-    TRY(map(process, session_base_ + session.const_size(), session.data_size(), PROT_READ | PROT_WRITE,
-            MAP_SHARED | MAP_FIXED, remote[2], 0));
-    return map_image(process, image, remote[3], near);
-  };
-  Status status = run();
-  RemoteDescriptors::close(process, remote);
-  TRY(std::move(status));
-  return write_runtime(process, image, session);
-}
-
-Result<uint64_t> Attachment::map(Process& process, uint64_t address, uint64_t size, int protection, int flags, int fd,
-                                 uint64_t offset) {
-  const int64_t result = TRY(process.system_call(
-      SYS_mmap, {address, size, static_cast<uint64_t>(protection), static_cast<uint64_t>(flags),
-                 static_cast<uint64_t>(int64_t{fd}), offset}));
-  if (result < 0 && result > -4096) {
-    return fail(Code::kRemoteCall, "mapping " + std::to_string(size) + " bytes in process " +
-                                       std::to_string(process.pid()) + " failed: " + reason(result));
+  const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+  // Fork page, thread slots, and a page behind them that a comparison with "the frame below" may read.
+  const uint64_t private_size = kPage + (sizeof(bpfaot_thread) << capacity_log2_) + kPage;
+  private_ = place_away(maps, private_size + kPage + session.size());
+  if (private_ == 0) {
+    return fail(Code::kRemoteCall, "process " + std::to_string(space.pid()) + " has no room for the probe's memory");
   }
-  const uint64_t got = static_cast<uint64_t>(result);
-  if ((flags & kFixedNoReplace) != 0 && got != address) { // a kernel that takes it for a hint
-    (void)process.system_call(SYS_munmap, {got, size});
-    return fail(Code::kRemoteCall, "the kernel mapped elsewhere than asked");
-  }
-  if ((flags & MAP_FIXED) == 0) {
-    mapped_.push_back({got, size});
-  }
-  return got;
+  threads_ = private_ + kPage;
+  runtime_base_ = private_ + private_size;
+  session_base_ = runtime_base_ + kPage;
+  Batch batch;
+  batch.map(private_, private_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+  batch.advise(private_, kPage, MADV_WIPEONFORK);
+  batch.advise(threads_, private_size - kPage, MADV_DONTDUMP);
+  batch.map(runtime_base_, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+  batch.map(session_base_, session.const_size(), PROT_READ, MAP_SHARED, 1);
+  batch.map(session_base_ + session.const_size(), session.data_size(), PROT_READ | PROT_WRITE, MAP_SHARED, 2);
+  TRY(add_image(batch, image, 3, maps, near));
+  const SharedFile files[] = {{runtime_.get(), true}, {session.const_fd(), false}, {session.data_fd(), true}, {image.fd(), false}};
+  TRY(batch.run(space, files, mapped_));
+  TRY(write_image(space, image));
+  return write_runtime(space, image, session, maps);
 }
 
 Status Attachment::make_runtime_file() {
@@ -169,60 +235,45 @@ Status Attachment::make_runtime_file() {
   return {};
 }
 
-// Fork page, thread slots, and a page behind them that a comparison with "the frame below" may read.
-Status Attachment::map_private(Process& process) {
-  Result<uint64_t> base = fail(Code::kInternal, "no size was tried");
-  uint64_t size = 0;
-  for (capacity_log2_ = 12; capacity_log2_ >= 6; capacity_log2_ -= 3) { // 64 MiB of addresses, 8, 1
-    size = kPage + (sizeof(bpfaot_thread) << capacity_log2_) + kPage;
-    base = map(process, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base) {
-      break;
-    }
-  }
-  private_ = TRY(std::move(base));
-  threads_ = private_ + kPage;
-  const int64_t wiped = TRY(process.system_call(SYS_madvise, {private_, kPage, MADV_WIPEONFORK}));
-  if (wiped != 0) {
-    return fail(Code::kRemoteCall, "the kernel cannot clear a page for forked children (MADV_WIPEONFORK): " + reason(wiped));
-  }
-  (void)process.system_call(SYS_madvise, {threads_, size - kPage, MADV_DONTDUMP});
-  return {};
-}
-
-Status Attachment::map_image(Process& process, const Image& image, int fd, uint64_t near) {
-  const std::vector<MapsEntry> maps = TRY(read_maps(process.pid()));
+Status Attachment::add_image(Batch& batch, const Image& image, int file, const std::vector<MapsEntry>& maps,
+                             uint64_t near) {
   const uint64_t align = std::max<uint64_t>(image.align(), kPage);
-  const uint64_t place = place_near(maps, image.span() + align, near, patcher_->reach);
-  const uint64_t base = place != 0 ? round_up(place, align) : 0;
-  image_base_ = TRY(map(process, base, image.span(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | (base != 0 ? kFixedNoReplace : 0), -1, 0));
-  if (image_base_ % align != 0) {
-    return fail(Code::kRemoteCall, "no place that is aligned to " + std::to_string(align) + " bytes for the image");
+  uint64_t place = place_near(maps, image.span() + align, near, patcher_->reach);
+  if (place == 0) { // programs are called over any distance
+    place = place_away(maps, image.span() + align) + (1u << 30);
   }
+  image_base_ = round_up(place, align);
   for (const ImageSegment& segment : image.segments()) {
     // Never writable: what must be filled in is written from outside, into private pages.
     const int protection = PROT_READ | (segment.executable ? PROT_EXEC : 0);
     const uint64_t in_file = std::min(segment.size, round_up(segment.skew + segment.file_size, kPage));
     const uint64_t start = image_base_ + segment.vaddr;
     if (in_file != 0) {
-      TRY(map(process, start, in_file, protection, MAP_PRIVATE | MAP_FIXED, fd, segment.offset - segment.skew));
+      batch.map(start, in_file, protection, MAP_PRIVATE, file, segment.offset - segment.skew);
     }
     if (in_file < segment.size) {
-      TRY(map(process, start + in_file, segment.size - in_file, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+      batch.map(start + in_file, segment.size - in_file, protection, MAP_PRIVATE | MAP_ANONYMOUS);
     }
-    const uint64_t tail = in_file - (segment.skew + segment.file_size); // of the last page: the file goes on there
-    if (segment.writable && tail != 0 && in_file != 0) {
-      TRY(process.write(start + segment.skew + segment.file_size, std::vector<uint8_t>(tail)));
-    }
-  }
-  for (const ImageRelocation& relocation : image.relocations()) {
-    TRY(process.write_object(image_base_ + relocation.where, image_base_ + relocation.addend));
   }
   return {};
 }
 
-Status Attachment::write_runtime(Process& process, const Image& image, const Session& session) {
-  const std::vector<MapsEntry> maps = TRY(read_maps(process.pid()));
+Status Attachment::write_image(LiveSpace& space, const Image& image) {
+  for (const ImageSegment& segment : image.segments()) {
+    const uint64_t in_file = std::min(segment.size, round_up(segment.skew + segment.file_size, kPage));
+    const uint64_t tail = in_file - (segment.skew + segment.file_size); // of the last page: the file goes on there
+    if (segment.writable && tail != 0 && in_file != 0) {
+      TRY(space.write(image_base_ + segment.vaddr + segment.skew + segment.file_size, std::vector<uint8_t>(tail)));
+    }
+  }
+  for (const ImageRelocation& relocation : image.relocations()) {
+    TRY(space.write_object(image_base_ + relocation.where, image_base_ + relocation.addend));
+  }
+  return {};
+}
+
+Status Attachment::write_runtime(LiveSpace& space, const Image& image, const Session& session,
+                                 const std::vector<MapsEntry>& maps) {
   for (const MapsEntry& entry : maps) {
     if (entry.path == "[stack]") {
       stack_high_ = entry.end;
@@ -231,20 +282,19 @@ Status Attachment::write_runtime(Process& process, const Image& image, const Ses
   }
   RuntimeAddresses addresses;
   addresses.base = session_base_;
-  addresses.clock_gettime = vdso_clock(process, maps);
+  addresses.clock_gettime = vdso_clock(space, maps);
   addresses.threads = runtime_base_ + kTableOffset;
   addresses.process = runtime_base_;
   addresses.fork_page = private_;
   addresses.cpu_method = facts_.cpu_method;
   addresses.thread_method = facts_.thread_method;
-  TRY(process.write(image_base_ + image.rt_address(), session.fill_rt(image, addresses)));
+  TRY(space.write(image_base_ + image.rt_address(), session.fill_rt(image, addresses)));
   auto* table = reinterpret_cast<bpfaot_thread_table*>(runtime_page_.data() + kTableOffset);
   table->size = sizeof *table;
   table->capacity_log2 = capacity_log2_;
   table->stride = sizeof(bpfaot_thread);
   table->base = threads_;
-  // The page served as scratch; programs take its first word for a generation.
-  return process.write(private_, std::vector<uint8_t>(kPage));
+  return {};
 }
 
 MissedCounts Attachment::missed() const {
@@ -252,9 +302,9 @@ MissedCounts Attachment::missed() const {
   return {__atomic_load_n(&process->missed, __ATOMIC_RELAXED), __atomic_load_n(&process->missed_returns, __ATOMIC_RELAXED)};
 }
 
-Result<Attachment::Arena*> Attachment::arena_for(Process& process, uint64_t address, size_t sites) {
-  constexpr uint64_t kSiteBytes = 1024; // a trampoline with a handful of programs
-  const uint64_t wanted = sites * kSiteBytes;
+constexpr uint64_t kSiteBytes = 1024; // a trampoline with a handful of programs
+
+Attachment::Arena* Attachment::arena_for(uint64_t address) {
   const uint64_t reach = patcher_->reach - (16u << 20);
   for (Arena& arena : arenas_) {
     const uint64_t distance = arena.base > address ? arena.base - address : address - arena.base;
@@ -262,16 +312,64 @@ Result<Attachment::Arena*> Attachment::arena_for(Process& process, uint64_t addr
       return &arena;
     }
   }
+  return nullptr;
+}
+
+Status Attachment::make_arenas(LiveSpace& space, const Plan& plan) {
+  constexpr int kTries = 3; // another thread may map something at a chosen place
+  Status status;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+    const size_t before = arenas_.size();
+    const uint64_t file_before = runtime_size_;
+    Batch batch;
+    for (const PlannedSite& site : plan.sites) {
+      if (arena_for(site.cover.patch_pc) != nullptr) {
+        continue;
+      }
+      const uint64_t offset = runtime_size_;
+      arenas_.push_back(TRY(make_arena(maps, site.cover.patch_pc, plan.sites.size())));
+      batch.map(arenas_.back().base, arenas_.back().size, PROT_READ | PROT_EXEC, MAP_SHARED, 0, offset);
+    }
+    if (arenas_.size() == before) {
+      return {};
+    }
+    const size_t mapped_before = mapped_.size();
+    const SharedFile file{runtime_.get(), true};
+    status = batch.run(space, {&file, 1}, mapped_);
+    if (status) {
+      publish_arenas();
+      return {};
+    }
+    for (; mapped_.size() > mapped_before; mapped_.pop_back()) {
+      (void)space.system_call(SYS_munmap, {mapped_.back().address, mapped_.back().size});
+    }
+    arenas_.resize(before);
+    runtime_size_ = file_before;
+  }
+  return status;
+}
+
+Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites) {
   if (arenas_.size() == BPFAOT_ARENA_RANGES) {
     return fail(Code::kAttachReach, "the probed code is spread over more than " + std::to_string(BPFAOT_ARENA_RANGES) +
                                         " regions");
   }
   const targets::SupportCode support = patcher_->support();
   Arena arena;
-  arena.size = round_up(BPFAOT_ARENA_SUPPORT + support.bytes.size() + 4096 + wanted, 1u << 16);
-  const std::vector<MapsEntry> maps = TRY(read_maps(process.pid()));
-  const uint64_t place = place_near(maps, arena.size, address, reach);
-  if (place == 0) {
+  arena.size = round_up(BPFAOT_ARENA_SUPPORT + support.bytes.size() + 4096 + sites * kSiteBytes, 1u << 16);
+  // Those of this batch are not in the maps yet.
+  std::vector<MapsEntry> taken = maps;
+  for (const Arena& other : arenas_) {
+    MapsEntry entry;
+    entry.start = other.base;
+    entry.end = other.base + other.size;
+    taken.insert(std::upper_bound(taken.begin(), taken.end(), entry,
+                                  [](const MapsEntry& a, const MapsEntry& b) { return a.start < b.start; }),
+                 entry);
+  }
+  arena.base = place_near(taken, arena.size, address, patcher_->reach - (16u << 20));
+  if (arena.base == 0) {
     return fail(Code::kAttachReach, "no " + std::to_string(arena.size) + " bytes of memory are free within reach of the code");
   }
   const uint64_t offset = runtime_size_;
@@ -288,16 +386,7 @@ Result<Attachment::Arena*> Attachment::arena_for(Process& process, uint64_t addr
   std::memset(local, 0, BPFAOT_ARENA_SUPPORT);
   std::memcpy(arena.local.data() + BPFAOT_ARENA_SUPPORT, support.bytes.data(), support.bytes.size());
   arena.used = round_up(BPFAOT_ARENA_SUPPORT + support.bytes.size(), 64);
-  std::vector<uint8_t> kept(512);
-  TRY(process.read(private_, kept)); // the fork page again serves as scratch
-  const std::vector<int> remote = TRY(RemoteDescriptors::send(process, private_, {runtime_.get()}, {true}));
-  TRY(process.write(private_, kept));
-  Result<uint64_t> base = map(process, place, arena.size, PROT_READ | PROT_EXEC, MAP_SHARED | kFixedNoReplace, remote[0], offset);
-  RemoteDescriptors::close(process, remote);
-  arena.base = TRY(std::move(base));
-  arenas_.push_back(std::move(arena));
-  publish_arenas();
-  return &arenas_.back();
+  return arena;
 }
 
 void Attachment::publish_arenas() {

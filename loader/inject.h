@@ -11,14 +11,18 @@
 //   const, data       one behind the other, see abi.h
 //   image             read-only once the runtime block is written
 //
+// The process is any LiveSpace: another one under ptrace, or this one. All places are chosen from
+// outside and never taken over from something that came there first (MAP_FIXED_NOREPLACE), so a
+// batch of mappings needs nothing of each other and a failed one does no harm.
+//
 // Memory stays mapped after detaching: a thread may be inside a trampoline, or a function may return
 // into one much later.
 #pragma once
 
 #include "loader/image.h"
-#include "loader/modules.h"
+#include "loader/live_space.h"
 #include "loader/plan.h"
-#include "loader/process.h"
+#include "loader/proc_maps.h"
 #include "loader/registry.h"
 #include "loader/session.h"
 #include "support/files.h"
@@ -35,19 +39,19 @@ struct MissedCounts {
 
 class Attachment {
 public:
-  // Maps everything but arenas. The process is stopped. [process-seccomp] [remote-call] [attach-reach]
-  static Result<std::unique_ptr<Attachment>> create(Process& process, const Image& image, const Session& session,
+  // Maps everything but arenas. [process-seccomp] [remote-call] [attach-reach]
+  static Result<std::unique_ptr<Attachment>> create(LiveSpace& space, const Image& image, const Session& session,
                                                     const targets::Patcher& patcher, const Plan& plan);
   // Makes trampolines and writes the jumps. A site that turns out impossible becomes a refusal in the
   // plan's rows; other failures undo all of this call's sites.
-  Status patch(Process& process, const Image& image, Plan& plan);
+  Status patch(LiveSpace& space, const Image& image, Plan& plan);
   // What patch() has written so far, for restore_sites().
   const std::vector<SitePatch>& patches() const { return patches_; }
   MissedCounts missed() const;
   // Inode of the runtime file: processes that map it share these probes (forked children).
   uint64_t runtime_inode() const { return runtime_inode_; }
   // Unmaps everything, unless a thread has been sent into a trampoline; no site may be patched.
-  void undo(Process& process);
+  void undo(LiveSpace& space);
 
 private:
   struct Arena {
@@ -59,27 +63,27 @@ private:
   };
   struct NewSite { // a trampoline that no jump leads to yet
     SitePatch patch;
-    SitePatch gap;           // empty unless the jump had to go into a gap near by
-    uint32_t covered = 0;    // bytes
-    uint64_t trampoline = 0;
-    std::vector<targets::MovedInsn> moved;
+    SitePatch gap; // empty unless the jump had to go into a gap near by
+    CoveredCode covered;
   };
+  class Batch;
 
   explicit Attachment(const targets::Patcher& patcher) : patcher_(&patcher) {}
 
-  Status map_all(Process& process, const Image& image, const Session& session, uint64_t near);
-  Result<uint64_t> map(Process& process, uint64_t address, uint64_t size, int protection, int flags, int fd,
-                       uint64_t offset);
-  Status map_private(Process& process);
-  Status map_image(Process& process, const Image& image, int fd, uint64_t near);
-  Status write_runtime(Process& process, const Image& image, const Session& session);
+  Status map_all(LiveSpace& space, const Image& image, const Session& session, uint64_t near);
+  Status add_image(Batch& batch, const Image& image, int file, const std::vector<MapsEntry>& maps, uint64_t near);
+  Status write_image(LiveSpace& space, const Image& image);
+  Status write_runtime(LiveSpace& space, const Image& image, const Session& session,
+                       const std::vector<MapsEntry>& maps);
   Status make_runtime_file();
-  Result<Arena*> arena_for(Process& process, uint64_t address, size_t sites);
+  // Arenas for all sites that have none in reach.
+  Status make_arenas(LiveSpace& space, const Plan& plan);
+  Result<Arena> make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites);
+  Arena* arena_for(uint64_t address);
   void publish_arenas();
   Result<NewSite> make_site(const Image& image, const PlannedSite& site, Arena& arena);
-  Status write_site(Process& process, const NewSite& site);
-  Status write_patch(Process& process, const SitePatch& patch);
-  Status move_threads(Process& process, const NewSite& site);
+  Status write_site(LiveSpace& space, const NewSite& site);
+  Status write_patch(LiveSpace& space, const SitePatch& patch);
 
   const targets::Patcher* patcher_;
   targets::ProcessFacts facts_;
@@ -96,23 +100,5 @@ private:
   std::vector<Arena> arenas_;
   std::vector<SitePatch> patches_;
 };
-
-// Descriptors of ours in the process: through /proc when it may look there, else over a socket.
-class RemoteDescriptors {
-public:
-  // `scratch`: 512 writable bytes there. Descriptors to open for writing have `writable` set.
-  static Result<std::vector<int>> send(Process& process, uint64_t scratch, const std::vector<int>& fds,
-                                       const std::vector<bool>& writable);
-  static void close(Process& process, const std::vector<int>& fds);
-};
-
-// Puts the original bytes back wherever ours still are. The process is stopped. Sites that hold
-// neither are left alone and counted.
-// Functions that are active return as if they had never been probed.
-Result<size_t> restore_sites(Process& process, const targets::Patcher& patcher, const std::vector<SitePatch>& patches);
-
-bool is_runtime_mapping(const MapsEntry& entry);
-// Of the runtime file that the sites lead to; 0 when the process has none of them.
-uint64_t runtime_inode_of(const targets::Patcher& patcher, int pid, const std::vector<SitePatch>& patches);
 
 } // namespace bpfaot::loader

@@ -37,28 +37,10 @@ int event_of(int status) { return status >> 16; }
 
 } // namespace
 
-Result<std::string> AddressSpace::read_string(uint64_t address, size_t limit) {
-  std::string out;
-  while (out.size() < limit) {
-    // Not across a page: the next one may be unmapped.
-    uint8_t chunk[256];
-    const size_t size = std::min<size_t>(sizeof chunk, 4096 - ((address + out.size()) & 4095));
-    TRY(read(address + out.size(), {chunk, size}));
-    const size_t length = strnlen(reinterpret_cast<const char*>(chunk), size);
-    out.append(reinterpret_cast<const char*>(chunk), length);
-    if (length < size)
-      return out;
-  }
-  out.resize(limit);
-  return out;
-}
-
 Process::Process(Process&& other) noexcept
     : pid_(other.pid_), patcher_(other.patcher_), memory_(std::move(other.memory_)),
       threads_(std::move(other.threads_)), syscall_insn_(other.syscall_insn_),
-      can_run_code_(other.can_run_code_), is_child_(other.is_child_),
-      attached_(std::exchange(other.attached_, false)), has_exited_(other.has_exited_),
-      seccomp_(other.seccomp_), seccomp_suspended_(other.seccomp_suspended_),
+      is_child_(other.is_child_), attached_(std::exchange(other.attached_, false)), has_exited_(other.has_exited_), seccomp_(other.seccomp_), seccomp_suspended_(other.seccomp_suspended_),
       exit_status_(other.exit_status_) {}
 
 Process::~Process() { detach(); }
@@ -88,8 +70,6 @@ Status Process::check_tracing() {
     return fail(Code::kProcessTraced, who + " is traced by process " + std::to_string(status.tracer));
   if (is_32_bit(pid_))
     return fail(Code::kProcess32, who + " runs a 32-bit program");
-  constexpr int kTrap = SIGTRAP - 1;
-  can_run_code_ = (status.ignored >> kTrap & 1) == 0 && (status.blocked >> kTrap & 1) == 0;
   seccomp_ = status.seccomp != 0;
   return {};
 }

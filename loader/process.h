@@ -20,7 +20,7 @@
 //   - Threads that are born meanwhile are seized by the kernel (PTRACE_O_TRACECLONE).
 #pragma once
 
-#include "loader/address_space.h"
+#include "loader/live_space.h"
 #include "loader/proc_maps.h"
 #include "support/files.h"
 #include "targets/patch.h"
@@ -40,7 +40,7 @@ using RegisterBytes = std::vector<uint8_t>;
 
 enum class Wait : uint8_t { stopped, exited };
 
-class Process final : public AddressSpace {
+class Process final : public LiveSpace {
 public:
   // Starts a command (found as execvp does) and stops it behind a successful exec, before its first
   // instruction and the dynamic linker's. Descriptors of this process that are close-on-exec stay
@@ -59,13 +59,13 @@ public:
   const std::vector<Thread>& threads() const { return threads_; }
   Status read(uint64_t address, std::span<uint8_t> out) override;
   Status write(uint64_t address, std::span<const uint8_t> bytes) override;
-  // On the leader, or the first thread that lives. [process-gone] [process-seccomp]
-  Result<int64_t> system_call(uint64_t number, std::initializer_list<uint64_t> args) override;
-  // Runs code at `pc` that ends by executing the breakpoint instruction, and comes back behind it.
-  // Registers are those of the thread, changed by `prepare`, and are put back. One round for any
-  // number of system calls. Not possible where SIGTRAP is ignored: can_run_code().
-  Result<RegisterBytes> run_code(uint64_t pc, uint64_t end_of_code);
-  bool can_run_code() const { return can_run_code_; }
+  // On the leader, or the first thread that lives. Files come through /proc where the process may look
+  // there, else over a socket; none stays open. [process-gone] [process-seccomp]
+  Result<std::vector<int64_t>> system_calls(std::span<const SystemCall> calls,
+                                            std::span<const SharedFile> files = {}) override;
+  Status hold() override;
+  void release() override {}
+  Result<bool> leave(const CoveredCode& code) override;
 
   Result<RegisterBytes> registers(int tid);
   Status set_registers(int tid, const RegisterBytes& registers);
@@ -96,6 +96,15 @@ private:
   Status find_syscall_insn();
   Status check_tracing();
   Result<Thread*> worker();
+  Result<int64_t> one_call(uint64_t number, std::span<const uint64_t> args);
+  Result<int64_t> one_call(uint64_t number, std::initializer_list<uint64_t> args) {
+    return one_call(number, std::span<const uint64_t>(args.begin(), args.size()));
+  }
+  Result<std::vector<int>> send_files(std::span<const SharedFile> files);
+  Result<int> open_there(uint64_t scratch, const SharedFile& file);
+  Result<std::vector<int>> send_by_socket(uint64_t scratch, std::span<const SharedFile> files);
+  Result<std::vector<int>> receive_there(uint64_t scratch, int socket, size_t count);
+  void close_there(const std::vector<int>& fds);
   Result<int> wait_thread(int tid);
   void forget(int tid);
   Failure gone() const;
@@ -111,7 +120,6 @@ private:
   UniqueFd memory_;
   std::vector<Thread> threads_;
   uint64_t syscall_insn_ = 0;
-  bool can_run_code_ = true;
   bool is_child_ = false;
   bool attached_ = false;
   bool has_exited_ = false;

@@ -4,6 +4,8 @@
 // steps. The rules are at the top of process.h.
 #include "loader/process.h"
 
+#include "support/hex.h"
+
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/ptrace.h>
@@ -163,7 +165,7 @@ Status Process::run_until_stop(Thread& thread, int request, bool want_syscall_st
   }
 }
 
-Result<int64_t> Process::system_call(uint64_t number, std::initializer_list<uint64_t> args) {
+Result<int64_t> Process::one_call(uint64_t number, std::span<const uint64_t> args) {
   Thread& thread = *TRY(worker());
   if (seccomp_ && !seccomp_suspended_)
     return fail(Code::kProcessSeccomp, "process " + std::to_string(pid_) +
@@ -172,7 +174,7 @@ Result<int64_t> Process::system_call(uint64_t number, std::initializer_list<uint
     TRY(find_syscall_insn());
   const Borrowed borrowed = TRY(borrow(thread));
   RegisterBytes changed = borrowed.registers;
-  patcher_->prepare_syscall(changed, syscall_insn_, number, {args.begin(), args.size()});
+  patcher_->prepare_syscall(changed, syscall_insn_, number, args);
   TRY(set_registers(thread.tid, changed));
   TRY(run_until_stop(thread, PTRACE_SYSCALL, true)); // at its entry
   TRY(run_until_stop(thread, PTRACE_SYSCALL, true)); // at its exit
@@ -182,30 +184,24 @@ Result<int64_t> Process::system_call(uint64_t number, std::initializer_list<uint
   return result;
 }
 
-Result<RegisterBytes> Process::run_code(uint64_t pc, uint64_t end_of_code) {
-  Thread& thread = *TRY(worker());
-  Borrowed borrowed = TRY(borrow(thread));
-  // A breakpoint that is blocked would be forced, which resets its disposition.
-  const uint64_t all_but_trap = ~(uint64_t{1} << (SIGTRAP - 1));
-  ptrace(PTRACE_SETSIGMASK, thread.tid, kSignalSetSize, &all_but_trap);
-  RegisterBytes changed = borrowed.registers;
-  patcher_->prepare_syscall(changed, pc, 0, {}); // takes the thread out of an interrupted call
-  TRY(set_registers(thread.tid, changed));
-  int signal = 0;
-  for (;;) {
-    if (ptrace(PTRACE_CONT, thread.tid, nullptr, signal) != 0)
-      return fail(Code::kProcessGone, failed("running a thread", pid_));
-    const int status = TRY(wait_thread(thread.tid));
-    signal = 0;
-    if (status >> 16 != 0 || WSTOPSIG(status) == kSyscallStop)
-      continue;
-    changed = TRY(registers(thread.tid));
-    if (WSTOPSIG(status) == SIGTRAP && this->pc(changed) == end_of_code)
+Result<std::vector<int64_t>> Process::system_calls(std::span<const SystemCall> calls, std::span<const SharedFile> files) {
+  const std::vector<int> there = TRY(send_files(files));
+  std::vector<int64_t> results;
+  Status status;
+  for (const SystemCall& call : calls) {
+    std::array<uint64_t, 6> args = call.args;
+    if (call.file >= 0)
+      args[call.file_argument] = uint64_t(there[size_t(call.file)]);
+    Result<int64_t> result = one_call(call.number, args);
+    if (!result) {
+      status = std::move(result).take_error();
       break;
-    signal = WSTOPSIG(status);
+    }
+    results.push_back(*result);
   }
-  TRY(give_back(thread, borrowed)); // this stop is in the kernel's signal code as well
-  return changed;
+  close_there(there);
+  TRY(std::move(status));
+  return results;
 }
 
 Status Process::step(int tid) {
@@ -220,6 +216,34 @@ Status Process::step(int tid) {
       return {};
     signal = status >> 16 == 0 && WSTOPSIG(status) != kSyscallStop ? WSTOPSIG(status) : 0;
   }
+}
+
+Status Process::hold() { return stop_all(); }
+
+Result<bool> Process::leave(const CoveredCode& code) {
+  constexpr int kSteps = 64;
+  bool entered = false;
+  for (size_t i = 0; i < threads_.size(); ++i) {
+    const int tid = threads_[i].tid;
+    for (int step_count = 0;; ++step_count) {
+      RegisterBytes now = TRY(registers(tid));
+      const uint64_t offset = pc(now) - code.address;
+      if (offset == 0 || offset >= code.size)
+        break;
+      const auto found = std::find_if(code.moved.begin(), code.moved.end(),
+                                      [&](const targets::MovedInsn& insn) { return insn.from == offset; });
+      if (found != code.moved.end()) {
+        set_pc(now, code.trampoline + found->to);
+        entered = true;
+        TRY(set_registers(tid, now));
+        break;
+      }
+      if (step_count == kSteps)
+        return fail(Code::kAttachBytes, "thread " + std::to_string(tid) + " stands inside an instruction at " + hex(pc(now)));
+      TRY(step(tid));
+    }
+  }
+  return entered;
 }
 
 Result<Wait> Process::run_to(uint64_t address) {
@@ -306,7 +330,6 @@ Result<Process> Process::start(const std::vector<std::string>& command, const ta
       ptrace(PTRACE_CONT, child, nullptr, nullptr);
       TRY(process.wait_for_stop(process.threads_.front()));
       const ProcessStatus facts = TRY(read_status(child));
-      process.can_run_code_ = ((facts.ignored | facts.blocked) >> (SIGTRAP - 1) & 1) == 0;
       process.seccomp_ = facts.seccomp != 0;
       TRY(process.open_memory());
       return process;

@@ -7,7 +7,9 @@
 #include "loader/image.h"
 #include "loader/inject.h"
 #include "loader/plan.h"
+#include "loader/process.h"
 #include "loader/registry.h"
+#include "loader/restore.h"
 #include "loader/session.h"
 #include "loader/verb.h"
 
