@@ -85,7 +85,7 @@ struct Place {
     (at_return ? request.at_return : request.at_entry).push_back(call);
     request.thread_base = table.base;
     request.thread_capacity_log2 = kCapacityLog2;
-    request.support = address(area) + BPFAOT_ARENA_SUPPORT;
+    request.support = patcher.support().at(address(area) + BPFAOT_ARENA_SUPPORT);
     request.has_fast_thread_pointer = fast;
     const auto made = patcher.make_trampoline(request);
     const auto jump = patcher.encode_jump(address(function), request.pc);

@@ -27,7 +27,7 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
   request.sweeps = site.sweeps;
   request.thread_base = threads_;
   request.thread_capacity_log2 = capacity_log2_;
-  request.support = arena.base + BPFAOT_ARENA_SUPPORT;
+  request.support = patcher_->support().at(arena.base + BPFAOT_ARENA_SUPPORT);
   request.has_fast_thread_pointer = facts_.fast_thread_pointer;
   for (const PlannedProgram& planned : site.programs) {
     const bpfaot_program& program = image.programs()[planned.program];

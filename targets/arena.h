@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The first bytes of a trampoline arena, as the loader writes them and the support code behind
- * them (targets/ARCH/support.c) reads them. Freestanding C11 and C++20.
+ * them (targets/shadow_stack.h) reads them. Freestanding C11 and C++20.
  */
 #pragma once
 

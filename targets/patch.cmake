@@ -4,14 +4,19 @@
 # a compiler likes to add to functions.
 add_library(bpfaot_patch STATIC
   ${CMAKE_CURRENT_LIST_DIR}/patch.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/support_code.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/decode.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/x86_64/facts.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/patch.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/x86_64/support_code.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/trampoline.cpp)
 target_link_libraries(bpfaot_patch PUBLIC bpfaot_flags bpfaot_support)
-if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
-  target_sources(bpfaot_patch PRIVATE ${CMAKE_CURRENT_LIST_DIR}/x86_64/support.c)
-  set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/x86_64/support.c
-    TARGET_DIRECTORY bpfaot_patch PROPERTIES COMPILE_OPTIONS
-    "-O2;-ffreestanding;-mgeneral-regs-only;-mno-red-zone;-fno-stack-protector;-fcf-protection=none;-fno-jump-tables;-fno-asynchronous-unwind-tables;-fno-lto;-fno-tree-loop-distribute-patterns;-fno-sanitize=all;-mfsgsbase")
+
+# What the support code of each machine must not use.
+set(bpfaot_support_flags_x86_64 -mgeneral-regs-only -mno-red-zone -fcf-protection=none -mfsgsbase)
+set(bpfaot_support_c ${CMAKE_CURRENT_LIST_DIR}/${CMAKE_SYSTEM_PROCESSOR}/support.c)
+if(EXISTS ${bpfaot_support_c})
+  target_sources(bpfaot_patch PRIVATE ${bpfaot_support_c})
+  target_compile_definitions(bpfaot_patch PRIVATE BPFAOT_HAS_SUPPORT)
+  set_source_files_properties(${bpfaot_support_c} TARGET_DIRECTORY bpfaot_patch PROPERTIES COMPILE_OPTIONS
+    "-O2;-ffreestanding;-fno-stack-protector;-fno-jump-tables;-fno-asynchronous-unwind-tables;-fno-lto;-fno-tree-loop-distribute-patterns;-fno-sanitize=all;${bpfaot_support_flags_${CMAKE_SYSTEM_PROCESSOR}}")
 endif()

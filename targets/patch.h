@@ -88,6 +88,11 @@ struct ProbeCall {
   bool needs_site = false;
 };
 
+// Addresses of the support code's entries in a process.
+struct SupportEntries {
+  uint64_t push_slow = 0, pop_slow = 0, sweep = 0;
+};
+
 // Everything a trampoline is generated from.
 struct TrampolineRequest {
   uint64_t pc = 0;       // where it will be
@@ -100,7 +105,7 @@ struct TrampolineRequest {
   // For return probes; addresses in the process.
   uint64_t thread_base = 0;
   uint32_t thread_capacity_log2 = 0;
-  uint64_t support = 0; // address of the copy of Patcher::support
+  SupportEntries support;
   bool has_fast_thread_pointer = false; // user space may read it by an instruction of its own
 };
 
@@ -118,6 +123,7 @@ struct SupportCode {
   uint32_t pop_slow = 0;
   uint32_t sweep = 0;
   uint32_t batch = 0;
+  SupportEntries at(uint64_t copy) const { return {copy + push_slow, copy + pop_slow, copy + sweep}; }
 };
 
 // What a process of this machine may use, as abi.h numbers it.

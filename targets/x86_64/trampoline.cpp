@@ -228,7 +228,7 @@ private:
 };
 
 // rax = thread pointer, rcx = its first candidate slot; jumps when that is another thread's. A
-// thread pointer of 0 may match a free slot: its sentinel (see support.c) is 0 and leads to the
+// thread pointer of 0 may match a free slot: its sentinel (see targets/shadow_stack.h) is 0 and leads to the
 // slow path.
 void find_thread(Emitter& emit, const TrampolineRequest& request, Label& slow) {
   if (!request.has_fast_thread_pointer) {
@@ -256,7 +256,6 @@ static_assert(offsetof(bpfaot_thread, reserved) + 2 * 8 == kFrames - 8,
 
 // Registers and flags live below the stack pointer here: a signal leaves 128 bytes alone.
 void push_frame(Emitter& emit, const TrampolineRequest& request, Label& unprobed) {
-  const SupportCode code = support();
   Label slow, undo, pushed, restore;
   emit.store(rsp, -8, rax);
   emit.store(rsp, -16, rcx);
@@ -290,7 +289,7 @@ void push_frame(Emitter& emit, const TrampolineRequest& request, Label& unprobed
   emit.bind(slow);
   emit.bytes({0x48, 0x89, 0xe0}); // mov %rsp, %rax
   emit.lea(rsp, rsp, -48);
-  emit.call_anywhere(request.support + code.push_slow);
+  emit.call_anywhere(request.support.push_slow);
   emit.lea(rsp, rsp, 48);
   emit.bytes({0x85, 0xc0}); // test %eax, %eax
   emit.branch(kNotEqual, pushed);
@@ -304,7 +303,6 @@ void push_frame(Emitter& emit, const TrampolineRequest& request, Label& unprobed
 
 // Takes the return address back and leaves it on top of the frame, where the call had put it.
 void pop_frame(Emitter& emit, const TrampolineRequest& request, const Frame& frame) {
-  const SupportCode code = support();
   const int32_t home = frame.size() - 8;
   Label slow, popped;
   find_thread(emit, request, slow);
@@ -322,7 +320,7 @@ void pop_frame(Emitter& emit, const TrampolineRequest& request, const Frame& fra
   emit.jump(over);
   emit.bind(slow);
   emit.lea(rax, rsp, home);
-  emit.call_anywhere(request.support + code.pop_slow);
+  emit.call_anywhere(request.support.pop_slow);
   emit.store(rsp, home, rax);
   emit.bind(over);
 }
@@ -339,7 +337,7 @@ Result<Trampoline> make_trampoline(const TrampolineRequest& request) {
     frame.open();
     emit.store(rsp, kContext, rcx);
     emit.lea(rax, rsp, frame.size());
-    emit.call_anywhere(request.support + support().sweep);
+    emit.call_anywhere(request.support.sweep);
     emit.load(rcx, rsp, kContext);
     frame.close();
   }

@@ -156,7 +156,7 @@ protected:
     wanted.at_return = std::move(ret);
     wanted.thread_base = address(threads_);
     wanted.thread_capacity_log2 = kCapacityLog2;
-    wanted.support = address(area_) + BPFAOT_ARENA_SUPPORT;
+    wanted.support = patcher_->support().at(address(area_) + BPFAOT_ARENA_SUPPORT);
     wanted.has_fast_thread_pointer = getauxval(AT_HWCAP2) >> 1 & 1;
     Result<Trampoline> made = patcher_->make_trampoline(wanted);
     ASSERT_TRUE(made) << made.error().message;
@@ -331,7 +331,7 @@ TEST_F(TrampolineTest, AnUnwinderFindsTrueReturnAddresses) {
   const Bytes original(unwinder, unwinder + cover->size);
   wanted.original = original;
   wanted.sweeps = true;
-  wanted.support = address(area_) + BPFAOT_ARENA_SUPPORT;
+  wanted.support = patcher_->support().at(address(area_) + BPFAOT_ARENA_SUPPORT);
   Result<Trampoline> made = patcher_->make_trampoline(wanted);
   ASSERT_TRUE(made);
   std::memcpy(trampolines_, made->bytes.data(), made->bytes.size());
