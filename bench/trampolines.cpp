@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -87,6 +88,7 @@ struct Place {
     request.thread_capacity_log2 = kCapacityLog2;
     request.support = patcher.support().at(address(area) + BPFAOT_ARENA_SUPPORT);
     request.has_fast_thread_pointer = fast;
+    request.armed = address(area) + offsetof(bpfaot_arena, armed);
     const auto made = patcher.make_trampoline(request);
     const auto jump = patcher.encode_jump(address(function), request.pc);
     if (!made || !jump) {

@@ -8,6 +8,7 @@ add_library(bpfaot_patch STATIC
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/facts.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/patch.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/x86_64/remote.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/trampoline.cpp)
 target_link_libraries(bpfaot_patch PUBLIC bpfaot_flags bpfaot_support)
 

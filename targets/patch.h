@@ -107,6 +107,9 @@ struct TrampolineRequest {
   uint32_t thread_capacity_log2 = 0;
   SupportEntries support;
   bool has_fast_thread_pointer = false; // user space may read it by an instruction of its own
+  // Address of the arena's `armed` word; when BPFAOT_DISARMED (bit 30) is set in it the programs, at
+  // entry and at return, are passed by, and frames are pushed and popped all the same. 0: no such test.
+  uint64_t armed = 0;
 };
 
 struct Trampoline {
@@ -139,6 +142,34 @@ struct RegisterSet {
   uint32_t pc_offset;
   uint32_t sp_offset;
   uint32_t result_offset; // of a system call
+  uint32_t cursor_offset; // what a remote stub takes its table from and leaves a result in
+};
+
+// Code that a borrowed thread of another process runs to make system calls. It owes nothing to the
+// tracer's life: when the calls are made it sends itself a signal that nobody handles, which a tracer
+// sees as a stop and takes the thread back at; without a tracer nothing happens, and the stub puts
+// back the signal mask and all registers and goes on where the thread was.
+//
+// It lies in the tail of a page of code that belongs to nobody, which it cannot write. So: position
+// dependent, no store into itself, no stack (signals may be unblocked, and memory below the stack
+// pointer may be somebody's); flags and vector registers as they were.
+//
+// A thread that stopped in a system call which the kernel would restart must be sent to that restart:
+// `registers` show the call as interrupted, or as rewound already, as the kernel of the machine has it.
+struct RemoteStubRequest {
+  uint64_t pc = 0;                    // where the stub will be; 16-aligned
+  std::span<const uint8_t> registers; // of the thread at its stop, as ptrace gives them
+  uint64_t signal_mask = 0;           // of the thread
+  uint32_t signal = 0;                // to send itself; 0 = none, the tracer watches system calls
+};
+
+struct RemoteStub {
+  std::vector<uint8_t> bytes;
+  // Entries, as offsets. `single` makes the one call whose number and six arguments are the words at
+  // `single_call`, and leaves its result in the cursor register. `batch` makes the calls of the table
+  // of struct bpfaot_remote_call that the cursor register points to.
+  uint32_t single = 0, single_call = 0, batch = 0;
+  uint32_t done = 0; // the pc, as an offset, when the signal arrives
 };
 
 struct Patcher {
@@ -176,6 +207,8 @@ struct Patcher {
   // Changes `regs` so that the thread executes the system call instruction at `insn`.
   void (*prepare_syscall)(std::span<uint8_t> regs, uint64_t insn, uint64_t number,
                           std::span<const uint64_t> args);
+  // Null: calls are made one by one, and a tracer that dies in one harms the process.
+  RemoteStub (*make_remote_stub)(const RemoteStubRequest& request);
   std::span<const uint8_t> syscall_insn;
   std::span<const uint8_t> breakpoint_insn;
   uint32_t breakpoint_pc_bias; // pc minus address when a breakpoint is reported

@@ -131,6 +131,13 @@ public:
     patch32_relative(code_.size() - 4, target, pc());
   }
 
+  void test_byte(uint64_t target, uint8_t mask) { // testb $mask, target(%rip)
+    bytes({0xf6, 0x05});
+    u32(0);
+    u8(mask);
+    patch32_relative(code_.size() - 5, target, pc());
+  }
+
   void branch(uint8_t condition, Label& label) {
     bytes({0x0f, static_cast<uint8_t>(0x80 | condition)});
     use(label);

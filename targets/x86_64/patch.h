@@ -38,6 +38,7 @@ Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to);
 Result<std::vector<uint8_t>> encode_short_jump(uint64_t from, uint64_t to);
 uint32_t padding(std::span<const uint8_t> bytes);
 Result<Trampoline> make_trampoline(const TrampolineRequest& request);
+RemoteStub make_remote_stub(const RemoteStubRequest& request);
 SupportCode support();
 ProcessFacts facts(uint64_t hwcap2);
 

@@ -109,6 +109,14 @@ public:
     }
   }
 
+  // Behind this nothing runs up to close() when the loader is gone; flags are saved by now.
+  void skip_when_disarmed(uint64_t armed) {
+    if (armed != 0) {
+      emit_.test_byte(armed + 3, BPFAOT_DISARMED >> 24);
+      emit_.branch(kNotEqual, close_);
+    }
+  }
+
   void fill() {
     for (int slot = 0; slot < 21; ++slot) {
       if ((reads_ >> slot & 1) != 0) {
@@ -130,6 +138,7 @@ public:
 
   // Everything but the stack pointer at return points, whose caller does that itself.
   void close() {
+    emit_.bind(close_);
     if (place_ != Place::middle) {
       restore_flags(emit_, kFlags);
     }
@@ -225,6 +234,7 @@ private:
   std::vector<Reg> save_;
   uint64_t reads_ = 0;
   int32_t size_ = 0;
+  Label close_;
 };
 
 // rax = thread pointer, rcx = its first candidate slot; jumps when that is another thread's. A
@@ -345,6 +355,7 @@ Result<Trampoline> make_trampoline(const TrampolineRequest& request) {
     Frame frame(emit, request.cover.at_entry ? Place::entry : Place::middle, request.at_entry,
                 request.probe_pc);
     frame.open();
+    frame.skip_when_disarmed(request.armed);
     frame.fill();
     frame.call_programs();
     frame.close();
@@ -359,6 +370,7 @@ Result<Trampoline> make_trampoline(const TrampolineRequest& request) {
     Frame frame(emit, Place::return_point, request.at_return, 0);
     frame.open();
     pop_frame(emit, request, frame);
+    frame.skip_when_disarmed(request.armed);
     frame.fill();
     frame.call_programs();
     frame.close();
@@ -386,7 +398,7 @@ Result<Trampoline> make_trampoline(const TrampolineRequest& request) {
 namespace {
 
 constexpr uint32_t kRegsetSize = 27 * 8; // struct user_regs_struct
-constexpr uint32_t kRegsetAx = 10 * 8, kRegsetOrigAx = 15 * 8, kRegsetIp = 16 * 8, kRegsetSp = 19 * 8;
+constexpr uint32_t kRegsetBx = 5 * 8, kRegsetAx = 10 * 8, kRegsetOrigAx = 15 * 8, kRegsetIp = 16 * 8, kRegsetSp = 19 * 8;
 
 void prepare_syscall(std::span<uint8_t> regs, uint64_t insn, uint64_t number,
                      std::span<const uint64_t> args) {
@@ -413,7 +425,7 @@ const Patcher kPatcher = {
     .short_jump_size = 2,
     .short_reach = 120,
     .code_align = 16,
-    .registers = {kRegsetSize, kRegsetIp, kRegsetSp, kRegsetAx},
+    .registers = {kRegsetSize, kRegsetIp, kRegsetSp, kRegsetAx, kRegsetBx},
     .irelative_relocation = 37,
     .decode = decode,
     .cover = cover,
@@ -426,6 +438,7 @@ const Patcher kPatcher = {
     .support = support,
     .facts = facts,
     .prepare_syscall = prepare_syscall,
+    .make_remote_stub = make_remote_stub,
     .syscall_insn = kSyscallInsn,
     .breakpoint_insn = kBreakpointInsn,
     .breakpoint_pc_bias = 1,

@@ -158,6 +158,7 @@ protected:
     wanted.thread_capacity_log2 = kCapacityLog2;
     wanted.support = patcher_->support().at(address(area_) + BPFAOT_ARENA_SUPPORT);
     wanted.has_fast_thread_pointer = getauxval(AT_HWCAP2) >> 1 & 1;
+    wanted.armed = address(&reinterpret_cast<bpfaot_arena*>(area_)->armed);
     Result<Trampoline> made = patcher_->make_trampoline(wanted);
     ASSERT_TRUE(made) << made.error().message;
     std::memcpy(trampolines_, made->bytes.data(), made->bytes.size());
@@ -243,6 +244,24 @@ TEST_F(TrampolineTest, ProbeInTheMiddleKeepsRedZoneAndFlags) {
   EXPECT_EQ(g_seen[2].regs[18] & 0x8d5, 0x8d5u);
   EXPECT_EQ(g_seen[0].regs[11], 0x3333333333333333ull);
   EXPECT_EQ(g_seen[0].regs[10], 0x1111111111111111ull);
+}
+
+TEST_F(TrampolineTest, WithoutItsLoaderNoProgramRunsAndReturnsAreRight) {
+  uint8_t* entered = place(kNothing);
+  probe(entered, kNothing.size(), 0, {program(1)}, {program(2)});
+  uint8_t* inside = place({0x90, 0x0f, 0x1f, 0x44, 0, 0, 0xc3});
+  probe(inside, 7, 1, {program(3)}, {});
+  auto* control = reinterpret_cast<bpfaot_arena*>(area_);
+  for (const uint32_t armed : {1234u, 1234u | BPFAOT_DISARMED, 0u, BPFAOT_DISARMED}) {
+    control->armed = armed;
+    g_seen.clear();
+    for (const uint64_t flags : kFlagPatterns) {
+      expect_untouched(entered, flags);
+      expect_untouched(inside, flags);
+    }
+    EXPECT_EQ(g_seen.size(), (armed & BPFAOT_DISARMED) != 0 ? 0u : 3 * std::size(kFlagPatterns));
+  }
+  EXPECT_EQ(process_.missed_returns, 0u);
 }
 
 // f(n): n == 0 ? 0 : n + f(n - 1)
