@@ -29,6 +29,18 @@ target_compile_options(bpfaot_flags INTERFACE
   $<$<BOOL:${BPFAOT_WERROR}>:-Werror>
   -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 
+# libFuzzer counts the edges of instrumented code and the sanitizers see into it, so all rooms are
+# compiled that way: a build tree of its own (scripts/fuzz.sh makes it).
+option(BPFAOT_BUILD_FUZZERS "libFuzzer targets and everything in them with sanitizers (needs clang++-19)" OFF)
+if(BPFAOT_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    message(FATAL_ERROR "BPFAOT_BUILD_FUZZERS needs -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19")
+  endif()
+  set(sanitizers -fsanitize=fuzzer-no-link,address,undefined)
+  target_compile_options(bpfaot_flags INTERFACE -g1 ${sanitizers} -fno-sanitize-recover=undefined)
+  target_link_options(bpfaot_flags INTERFACE ${sanitizers})
+endif()
+
 function(bpfaot_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
   add_library(bpfaot_${name} STATIC ${ROOM_SOURCES})

@@ -121,9 +121,15 @@ const CodeSymbol* Module::symbol_around(uint64_t vaddr) const {
 }
 
 Result<Modules> Modules::read(AddressSpace& space) {
+  const int pid = space.pid();
+  return make(pid, TRY(read_maps(pid)), [pid](const MapsEntry& entry) { return read_mapped_file(pid, entry); });
+}
+
+Modules Modules::make(int pid, std::vector<MapsEntry> maps, ReadFile read_file) {
   Modules modules;
-  modules.pid_ = space.pid();
-  modules.maps_ = TRY(read_maps(space.pid()));
+  modules.pid_ = pid;
+  modules.read_file_ = std::move(read_file);
+  modules.maps_ = std::move(maps);
   for (const MapsEntry& entry : modules.maps_) {
     if (entry.inode == 0 || !entry.executable || entry.path.empty() || entry.path[0] != '/') {
       continue;
@@ -151,7 +157,7 @@ const Module* Modules::open(Candidate& candidate) {
     return candidate.module.get();
   }
   candidate.failed = true;
-  Result<std::vector<uint8_t>> bytes = read_mapped_file(pid_, candidate.first);
+  Result<std::vector<uint8_t>> bytes = read_file_(candidate.first);
   if (!bytes) {
     return nullptr;
   }

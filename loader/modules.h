@@ -11,6 +11,7 @@
 #include "loader/elf.h"
 #include "loader/proc_maps.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,8 +62,13 @@ struct Location {
 
 class Modules {
 public:
+  // The bytes of the file that a mapping shows.
+  using ReadFile = std::function<Result<std::vector<uint8_t>>(const MapsEntry&)>;
+
   // Reads the list; the files are read when they are asked for.
   static Result<Modules> read(AddressSpace& space);
+  // The same from a list and files that are had otherwise.
+  static Modules make(int pid, std::vector<MapsEntry> maps, ReadFile read_file);
 
   // By path (also through symbolic links), soname, or bare name: "libc" finds libc.so.6 and musl.
   // [attach-file] lists what is mapped.
@@ -93,6 +99,7 @@ private:
   Result<uint64_t> resolve_ifunc(AddressSpace& space, const Module& module, const ElfSymbol& symbol);
 
   int pid_ = 0;
+  ReadFile read_file_;
   std::vector<MapsEntry> maps_;
   std::vector<Candidate> candidates_;
 };

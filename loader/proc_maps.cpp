@@ -66,6 +66,8 @@ std::vector<MapsEntry> parse_maps(std::string_view text) {
       maps.push_back(std::move(entry));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
+  // The kernel gives them so; who looks for holes depends on it.
+  std::sort(maps.begin(), maps.end(), [](const MapsEntry& a, const MapsEntry& b) { return a.start < b.start; });
   return maps;
 }
 
@@ -109,7 +111,8 @@ uint64_t find_hole(const std::vector<MapsEntry>& maps, uint64_t size, uint64_t l
       consider(is_heap ? previous + 4096 : previous, end);
     previous = std::max(previous, entry.end);
   }
-  consider(previous + 4096, high);
+  if (previous <= UINT64_MAX - 4096)
+    consider(previous + 4096, high);
   return best;
 }
 

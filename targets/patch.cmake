@@ -19,5 +19,5 @@ if(EXISTS ${bpfaot_support_c})
   target_sources(bpfaot_patch PRIVATE ${bpfaot_support_c})
   target_compile_definitions(bpfaot_patch PRIVATE BPFAOT_HAS_SUPPORT)
   set_source_files_properties(${bpfaot_support_c} TARGET_DIRECTORY bpfaot_patch PROPERTIES COMPILE_OPTIONS
-    "-O2;-ffreestanding;-fno-stack-protector;-fno-jump-tables;-fno-asynchronous-unwind-tables;-fno-lto;-fno-tree-loop-distribute-patterns;-fno-sanitize=all;${bpfaot_support_flags_${CMAKE_SYSTEM_PROCESSOR}}")
+    "-O2;-ffreestanding;-fno-stack-protector;-fno-jump-tables;-fno-asynchronous-unwind-tables;-fno-lto;$<$<C_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>;-fno-sanitize=all;${bpfaot_support_flags_${CMAKE_SYSTEM_PROCESSOR}}")
 endif()

@@ -32,28 +32,3 @@ add_dependencies(test_bpf bpf_test_objects)
 add_executable(carve_bpf tools/carve_bpf.cpp)
 target_link_libraries(carve_bpf PRIVATE bpfaot_flags bpfaot_support)
 set_target_properties(carve_bpf PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-
-# Fuzzers are whole programs of their own: every source is instrumented, with clang's libFuzzer.
-#   cmake -B build/fuzz -DBPFAOT_BUILD_FUZZERS=ON -DCMAKE_CXX_COMPILER=clang++-19
-#   ninja -C build/fuzz fuzz_object fuzz_seeds && build/fuzz/tests/fuzz_object build/fuzz/tests/seeds
-option(BPFAOT_BUILD_FUZZERS "libFuzzer targets (need clang++-19)" OFF)
-if(BPFAOT_BUILD_FUZZERS)
-  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang)
-    message(FATAL_ERROR "BPFAOT_BUILD_FUZZERS needs -DCMAKE_CXX_COMPILER=clang++-19")
-  endif()
-  get_target_property(bpf_sources bpfaot_bpf SOURCES)
-  list(TRANSFORM bpf_sources PREPEND ${PROJECT_SOURCE_DIR}/bpf/)
-  get_target_property(support_sources bpfaot_support SOURCES)
-  list(TRANSFORM support_sources PREPEND ${PROJECT_SOURCE_DIR}/support/)
-  add_executable(fuzz_object fuzz/fuzz_object.cpp ${bpf_sources} ${support_sources})
-  target_link_libraries(fuzz_object PRIVATE bpfaot_flags elf)
-  target_compile_options(fuzz_object PRIVATE -g1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
-  target_link_options(fuzz_object PRIVATE -fsanitize=fuzzer,address,undefined)
-  set_target_properties(fuzz_object PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  set(seeds ${CMAKE_BINARY_DIR}/tests/seeds)
-  add_custom_target(fuzz_seeds
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${seeds}
-    COMMAND ${CMAKE_COMMAND} -E copy ${bpf_object_files} ${seeds}
-    COMMAND sh -c "for tool in bashreadline gethostlatency funclatency opensnoop javagc; do test ! -r /usr/sbin/$tool || $<TARGET_FILE:carve_bpf> /usr/sbin/$tool ${seeds}/$tool.bpf.o; done"
-    DEPENDS bpf_test_objects carve_bpf VERBATIM)
-endif()

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// libFuzzer target: any bytes are refused with a diagnostic or read, linked, printed and walked.
-// Seeds are the objects that the unit tests compile and those inside Debian's libbpf-tools.
+// libFuzzer target: any bytes are refused with a diagnostic or read, linked, printed and walked:
+// ELF, BTF, line and CO-RE records, maps, variables, relocations.
 #include "bpf/link_program.h"
+#include "tests/fuzz/mutate.h"
 
 #include <cstdlib>
 
@@ -21,6 +22,8 @@ void check_program(const Program& program) {
       std::abort();
     if (item.callee.valid() && item.callee.value >= program.functions.size())
       std::abort();
+    if (item.line != UINT32_MAX && item.line >= program.lines.size())
+      std::abort();
     const auto again = parse_insn(print(item.insn));
     if (!again || *again != item.insn)
       std::abort();
@@ -36,12 +39,25 @@ void walk_types(const Object& object) {
   for (const Variable& variable : object.variables)
     if (uint64_t{variable.offset} + variable.size > object.map(variable.map).value_size)
       std::abort();
-  for (const MapDef& map : object.maps)
+  for (const MapDef& map : object.maps) {
     if (map.inner && map.inner->value >= object.maps.size())
       std::abort();
+    (void)object.find_map(map.name);
+  }
+}
+
+// The structured sections; instructions are fuzz_program's.
+bool is_wanted(const fuzz::Section& section) {
+  const std::string_view name = section.name;
+  return (section.header.sh_flags & SHF_EXECINSTR) == 0 && !name.starts_with(".debug") &&
+         !name.starts_with(".rel.debug") && name != ".strtab" && name != ".comment";
 }
 
 } // namespace
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned seed) {
+  return fuzz::mutate_elf(data, size, max_size, seed, is_wanted);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto result = read_object({data, data + size}, "input");

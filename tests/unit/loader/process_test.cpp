@@ -312,5 +312,15 @@ TEST(ProcMaps, the_hole_nearest_to_an_address_is_found) {
   EXPECT_EQ(find_hole(maps, 0x1000, 0x10000000, 0x10010000, 0x10008000), 0u);
 }
 
+TEST(ProcMaps, a_hole_lies_in_no_mapping_whatever_their_order_and_end) {
+  const auto maps = parse_maps("555500000000-555500001000 r-xp 00000000 fd:01 42 /a\n"
+                               "10000000-7ffff7fc3000 rw-p 00000000 00:00 0 \n"
+                               "ffffffffff600000-fffffffffffff000 --xp 00000000 00:00 0 [vsyscall]\n");
+  ASSERT_EQ(maps.size(), 3u);
+  EXPECT_EQ(maps[0].start, 0x10000000u);
+  EXPECT_EQ(find_hole(maps, 0x1000, 0x20000000, 0x7fffffff0000, 0x555500000000), 0x7ffff7fc4000u);
+  EXPECT_EQ(find_hole(maps, 0x1000, 0xffffffffff700000, UINT64_MAX, 0xffffffffff700000), 0u);
+}
+
 } // namespace
 } // namespace bpfaot::loader
