@@ -23,6 +23,7 @@ enum class HelperArg : uint8_t {
   map,
   key,
   value,
+  value_out,
   mem_in,
   mem_in_or_null,
   mem_out,

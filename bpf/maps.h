@@ -21,6 +21,7 @@ inline constexpr MapClassMask keyed = 1u << 0; // lookup, update, delete
 inline constexpr MapClassMask perf_event_array = 1u << 1;
 inline constexpr MapClassMask cgroup_array = 1u << 2;
 inline constexpr MapClassMask ringbuf = 1u << 3;
+inline constexpr MapClassMask queue_stack = 1u << 4; // push, pop, peek
 inline constexpr MapClassMask any_map = UINT32_MAX;
 } // namespace map_class
 

@@ -58,6 +58,19 @@ MapEntry read_entry(const bpfaot_map_view& view, std::vector<uint8_t> key, uint3
   return entry;
 }
 
+// The map may change meanwhile: what is shown then is values that were in it, not one moment's.
+std::vector<MapEntry> queue_entries(const bpfaot_map_view& view) {
+  std::vector<MapEntry> entries;
+  std::vector<uint8_t> value(view.header->value_size);
+  for (uint32_t i = 0; i < view.header->max_entries; ++i) {
+    if (bpfaot_map_peek(&view, value.data(), i) != 0)
+      break;
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&i);
+    entries.push_back({{bytes, bytes + sizeof i}, {value}});
+  }
+  return entries;
+}
+
 // Little-endian integers compare as numbers, everything else as bytes.
 bool key_less(const Image& image, uint32_t type, const MapEntry& a, const MapEntry& b) {
   int64_t x, y;
@@ -103,6 +116,8 @@ std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint3
   const uint32_t slots = is_per_cpu(header.type) ? header.cpus : 1;
   if (header.type == kMapArray)
     return array_entries(session, view);
+  if (is_queue(header.type))
+    return queue_entries(view);
   std::vector<MapEntry> entries;
   std::vector<uint8_t> key(header.key_size), next(header.key_size);
   // Programs may change the map meanwhile: the walk is bounded, and a key seen twice counts once.
@@ -136,7 +151,8 @@ std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint3
 }
 
 bool holds_values(uint32_t type) {
-  return type == kMapHash || type == kMapLruHash || is_array(type) || is_per_cpu(type);
+  return type == kMapHash || type == kMapLruHash || is_array(type) || is_per_cpu(type) ||
+         is_queue(type);
 }
 
 bool is_scratch(const Image& image, uint32_t index) {

@@ -20,8 +20,9 @@ struct MapEntry {
   std::vector<std::vector<uint8_t>> values; // one, or one per CPU slot
 };
 
-// Entries in the order people expect: arrays by index without elements that are all zero, other
-// maps by value when it is an integer, else by key.
+// Entries in the order people expect: arrays by index without elements that are all zero, queues and
+// stacks in the order in which values would be popped (the key is their number), other maps by value
+// when it is an integer, else by key.
 std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint32_t map);
 
 // Maps whose values nobody wants to see: the other end of a start/return pair, scratch buffers,

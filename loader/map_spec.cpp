@@ -165,6 +165,8 @@ bool is_per_cpu(uint32_t type) {
   return type == kMapPercpuHash || type == kMapPercpuArray || type == kMapLruPercpuHash;
 }
 
+bool is_queue(uint32_t type) { return type == kMapQueue || type == kMapStack; }
+
 bool is_stream(uint32_t type) { return type == kMapRingbuf || type == kMapPerfEventArray; }
 
 } // namespace bpfaot::loader

@@ -21,6 +21,10 @@ uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const void* key,
                                      uint64_t flags);
 uint64_t __bpfaot_rt_map_delete_elem(rt_env* env, rt_desc* map, const void* key);
 
+uint64_t __bpfaot_rt_map_push_elem(rt_env* env, rt_desc* map, const void* value, uint64_t flags);
+uint64_t __bpfaot_rt_map_pop_elem(rt_env* env, rt_desc* map, void* value);
+uint64_t __bpfaot_rt_map_peek_elem(rt_env* env, rt_desc* map, void* value);
+
 uint64_t __bpfaot_rt_probe_read(rt_env* env, void* to, uint64_t size, uint64_t from);
 uint64_t __bpfaot_rt_probe_read_user(rt_env* env, void* to, uint64_t size, uint64_t from);
 uint64_t __bpfaot_rt_probe_read_kernel(rt_env* env, void* to, uint64_t size, uint64_t from);

@@ -6,6 +6,7 @@
 #include "minirt/map_access.h"
 #include "minirt/array.h"
 #include "minirt/hash.h"
+#include "minirt/queue.h"
 #include "minirt/ring.h"
 
 enum { /* map_flags of BPF_MAP_CREATE */
@@ -60,6 +61,25 @@ static int layout_hash(struct bpfaot_map_header* h) {
   return 0;
 }
 
+static int layout_queue(struct bpfaot_map_header* h) {
+  if (h->key_size || !h->value_size || !h->max_entries || (h->map_flags & ~(uint32_t)kAccess))
+    return -RT_EINVAL;
+  if (h->value_size > kMaxValue || h->max_entries > 1u << 30)
+    return -RT_E2BIG;
+  uint64_t slots = 1, elements = (uint64_t)h->max_entries + RT_QUEUE_OPERATIONS;
+  while (slots < h->max_entries)
+    slots *= 2;
+  uint64_t records = sizeof(struct rt_queue_record) * (RT_QUEUE_OPERATIONS + 1);
+  h->aux[RT_QUEUE_MASK] = slots - 1;
+  h->aux[RT_QUEUE_RECORDS] = round_up(sizeof(struct rt_queue_head), 64);
+  h->aux[RT_QUEUE_SLOTS] = h->aux[RT_QUEUE_RECORDS] + records;
+  h->aux[RT_QUEUE_ELEMENTS] = h->aux[RT_QUEUE_SLOTS] + round_up(8 * slots, 64);
+  h->aux[RT_QUEUE_STRIDE] = sizeof(struct rt_pool_element) + h->elem_size;
+  h->aux[RT_QUEUE_LINKS] = h->aux[RT_QUEUE_ELEMENTS] + h->aux[RT_QUEUE_STRIDE] * elements;
+  h->data_size = h->aux[RT_QUEUE_LINKS] + 4 * elements;
+  return 0;
+}
+
 static void layout_ring(struct bpfaot_map_header* h, uint64_t size) {
   h->aux[RT_RING_SIZE] = size;
   h->aux[RT_RING_SLOTS] = sizeof(struct rt_ring_head);
@@ -107,6 +127,8 @@ int bpfaot_map_layout(struct bpfaot_map_header* h) {
     result = layout_array(h);
   else if (h->type == RT_MAP_HASH)
     result = layout_hash(h);
+  else if (rt_is_queue(h->type))
+    result = layout_queue(h);
   else if (h->type == RT_MAP_RINGBUF)
     result = layout_ringbuf(h);
   else if (h->type == RT_MAP_PERF_EVENT_ARRAY || h->type == RT_MAP_CGROUP_ARRAY)
@@ -159,6 +181,8 @@ int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const 
       return 0;
     return (int)rt_hash_update(m.header, m.data, key, value, flags, tid);
   }
+  if (rt_is_queue(m.type))
+    return bpfaot_map_push(map, value, flags);
   if (m.type == RT_MAP_CGROUP_ARRAY) {
     uint32_t* slot = cgroup_slot(m, key);
     if (flags != RT_BPF_ANY)
@@ -181,7 +205,25 @@ int bpfaot_map_delete(const struct bpfaot_map_view* map, const void* key) {
       return -RT_E2BIG;
     return __atomic_exchange_n(slot, 0u, __ATOMIC_RELAXED) ? 0 : -RT_ENOENT;
   }
-  return rt_is_array(m.type) ? -RT_EINVAL : -RT_EOPNOTSUPP;
+  return rt_is_array(m.type) || rt_is_queue(m.type) ? -RT_EINVAL : -RT_EOPNOTSUPP;
+}
+
+int bpfaot_map_push(const struct bpfaot_map_view* map, const void* value, uint64_t flags) {
+  if (!rt_is_queue(map->header->type))
+    return -RT_EOPNOTSUPP;
+  return (int)rt_queue_push(map->header, map->data, value, flags, rt_gettid());
+}
+
+int bpfaot_map_pop(const struct bpfaot_map_view* map, void* value) {
+  if (!rt_is_queue(map->header->type))
+    return -RT_EOPNOTSUPP;
+  return (int)rt_queue_pop(map->header, map->data, value, rt_gettid());
+}
+
+int bpfaot_map_peek(const struct bpfaot_map_view* map, void* value, uint64_t index) {
+  if (!rt_is_queue(map->header->type))
+    return -RT_EOPNOTSUPP;
+  return (int)rt_queue_peek(map->header, map->data, value, index);
 }
 
 static int array_next_key(struct rt_map m, const void* key, void* next) {
@@ -199,5 +241,7 @@ int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_nu
     return array_next_key(m, key_or_null, next);
   if (m.type == RT_MAP_HASH)
     return (int)rt_hash_next_key(m.header, m.data, key_or_null, next);
+  if (rt_is_queue(m.type))
+    return -RT_EINVAL;
   return -RT_EOPNOTSUPP;
 }

@@ -35,6 +35,13 @@ int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const 
                       uint64_t flags, uint32_t cpu);
 int bpfaot_map_delete(const struct bpfaot_map_view* map, const void* key);
 
+/* Queues and stacks, as the commands of bpf(2) without a key. Popping and peeking fill all of `value`,
+ * with zeros when they fail; an update is a push as well. `index` counts from the value that would be
+ * popped next. */
+int bpfaot_map_push(const struct bpfaot_map_view* map, const void* value, uint64_t flags);
+int bpfaot_map_pop(const struct bpfaot_map_view* map, void* value);
+int bpfaot_map_peek(const struct bpfaot_map_view* map, void* value, uint64_t index);
+
 /* Iteration as BPF_MAP_GET_NEXT_KEY: a null or unknown key gives the first one; -ENOENT at the
  * end. `next` has room for key_size bytes. */
 int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_null, void* next);

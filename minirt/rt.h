@@ -67,6 +67,8 @@ enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */
        RT_MAP_PERF_EVENT_ARRAY = 4,
        RT_MAP_PERCPU_ARRAY = 6,
        RT_MAP_CGROUP_ARRAY = 8,
+       RT_MAP_QUEUE = 22,
+       RT_MAP_STACK = 23,
        RT_MAP_RINGBUF = 27,
 };
 

@@ -4,9 +4,11 @@ bpfaot_test(test_minirt
   SOURCES unit/minirt/runtime.cpp unit/minirt/array_test.cpp unit/minirt/hash_test.cpp
     unit/minirt/ring_test.cpp unit/minirt/task_test.cpp unit/minirt/probe_read_test.cpp
     unit/minirt/printk_test.cpp unit/minirt/entry_test.cpp
+    unit/minirt/queue_test.cpp
   USES minirt_native LABELS unit)
 bpfaot_test(test_minirt_stress
   SOURCES unit/minirt/runtime.cpp unit/minirt/stress_test.cpp unit/minirt/kill_test.cpp
+    unit/minirt/queue_stress_test.cpp
   USES minirt_native LABELS unit)
 bpfaot_test(test_minirt_kernel
   SOURCES unit/minirt/runtime.cpp unit/minirt/kernel_test.cpp
@@ -25,7 +27,7 @@ foreach(machine IN ITEMS aarch64 riscv64)
   endif()
   set(program ${CMAKE_BINARY_DIR}/tests/minirt_${machine})
   set(sources ${CMAKE_CURRENT_SOURCE_DIR}/unit/minirt/foreign.c)
-  foreach(source IN ITEMS memory entry task maps hash ring probe_read printk map_access)
+  foreach(source IN ITEMS memory entry task maps hash queue ring probe_read printk map_access)
     list(APPEND sources ${PROJECT_SOURCE_DIR}/minirt/${source}.c)
   endforeach()
   add_custom_command(OUTPUT ${program}
@@ -33,6 +35,7 @@ foreach(machine IN ITEMS aarch64 riscv64)
       -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/targets/${machine}
       ${sources} -o ${program}
     DEPENDS ${sources} ${PROJECT_SOURCE_DIR}/minirt/hash.h ${PROJECT_SOURCE_DIR}/minirt/ring.h
+      ${PROJECT_SOURCE_DIR}/minirt/pool.h ${PROJECT_SOURCE_DIR}/minirt/queue.h
       ${PROJECT_SOURCE_DIR}/minirt/rt.h ${PROJECT_SOURCE_DIR}/include/bpfaot/abi.h
       ${PROJECT_SOURCE_DIR}/targets/${machine}/rt_arch.h
     COMMENT "minirt test for ${machine}" VERBATIM)

@@ -178,7 +178,8 @@ void FunctionPass::use_arguments(LiveSet& live, InsnIndex i, const HelperInfo& i
       use(live, base, 0, size.kind == Known::Kind::constant ? size.number : -1);
       break;
     }
-    case HelperArg::mem_out: break;
+    case HelperArg::mem_out:
+    case HelperArg::value_out: break;
     default: use(live, base, 0, -1); break; // e.g. the source address of probe_read
     }
   }

@@ -89,6 +89,7 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
   case HelperArg::map: return check_map_argument(call, r);
   case HelperArg::key: return check_key_or_value(call, r, true);
   case HelperArg::value: return check_key_or_value(call, r, false);
+  case HelperArg::value_out: return check_value_out(call, r);
   case HelperArg::mem_in:
   case HelperArg::mem_in_or_null:
   case HelperArg::mem_out: return check_buffer(call, index);
@@ -140,6 +141,17 @@ Status Walker::check_key_or_value(CallContext& call, Reg r, bool key) {
     if (const std::optional<Scalar> index = constant_on_stack(state_.reg(r), size))
       call.key_is_in_range = index->umax < call.map->max_entries;
   return {};
+}
+
+Status Walker::check_value_out(CallContext& call, Reg r) {
+  if (call.map == nullptr)
+    return error(Code::kInternal, "a value before its map");
+  const uint32_t size = call.map->value_size;
+  if (size == 0)
+    return error(Code::kUnsupportedMapSize,
+                 "map " + call.map->name + " leaves its value size open", "size 0",
+                 "a size in the object");
+  return check_helper_memory(r, {size, size, true}, Access::write);
 }
 
 Result<Walker::Extent> Walker::check_size(const CallContext& call, Reg r, bool zero_is_fine) {

@@ -118,6 +118,7 @@ private:
   Status on(const bpf::CallHelper& insn);
   Status check_argument(CallContext& call, unsigned index);
   Status check_map_argument(CallContext& call, bpf::Reg r);
+  Status check_value_out(CallContext& call, bpf::Reg r);
   Status check_key_or_value(CallContext& call, bpf::Reg r, bool key);
   Status check_buffer(CallContext& call, unsigned index);
   Result<Extent> check_size(const CallContext& call, bpf::Reg r, bool zero_is_fine);

@@ -183,6 +183,41 @@ static void check_threads(void) {
   CHECK(records + bpfaot_ring_lost(&ring) == (uint64_t)kThreads * kRuns / 16);
 }
 
+static void* queue_worker(void* arg) {
+  const struct bpfaot_map_view* map = arg;
+  uint64_t sum = 0;
+  for (uint64_t i = 0; i < kRuns / 4; i++) {
+    uint64_t value[3] = {i, i * 3, i * 7};
+    if (bpfaot_map_push(map, value, 0) != 0)
+      sum++; /* refused ones count like popped ones */
+    if (bpfaot_map_pop(map, value) == 0) {
+      if (value[1] != value[0] * 3 || value[2] != value[0] * 7)
+        return NULL;
+      sum++;
+    }
+  }
+  return (void*)(uintptr_t)(sum + 1);
+}
+
+static void check_queues(void) {
+  for (uint32_t type = 22; type <= 23; type++) {
+    struct bpfaot_map_view map = make_map(3, type, 0, 24, kThreads / 2);
+    pthread_t threads[kThreads];
+    for (int i = 0; i < kThreads; i++)
+      pthread_create(&threads[i], NULL, queue_worker, &map);
+    uint64_t sum = 0, value[3];
+    for (int i = 0; i < kThreads; i++) {
+      void* result;
+      pthread_join(threads[i], &result);
+      CHECK(result);
+      sum += (uintptr_t)result - 1;
+    }
+    while (bpfaot_map_pop(&map, value) == 0)
+      sum++;
+    CHECK(sum == (uint64_t)kThreads * (kRuns / 4));
+  }
+}
+
 static void check_death(void) {
   pid_t child = fork();
   if (child == 0) {
@@ -208,6 +243,7 @@ int main(void) {
   check_reads();
   check_hash();
   check_threads();
+  check_queues();
   check_death();
   printf("%llu failures\n", (unsigned long long)failures);
   return failures != 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // kill -9 at random points of map operations: afterwards everything else works, nothing is lost.
-#include "tests/unit/minirt/runtime.h"
+#include "tests/unit/minirt/processes.h"
 
 #include <cerrno>
 #include <csignal>
@@ -16,23 +16,6 @@ using namespace bpfaot::test;
 
 namespace {
 constexpr int kKills = 300;
-
-// Lets `victim` run for up to a millisecond in a process of its own, then kills it.
-void kill_during(std::mt19937& random, const std::function<void()>& victim) {
-  auto* started = static_cast<uint32_t*>(shared_memory(4096));
-  pid_t child = fork();
-  if (child == 0) {
-    __atomic_store_n(started, 1, __ATOMIC_RELEASE);
-    for (;;)
-      victim();
-  }
-  while (!__atomic_load_n(started, __ATOMIC_ACQUIRE))
-    usleep(10);
-  usleep(random() % 1000);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
-  munmap(started, 4096);
-}
 
 std::set<uint64_t> keys_of(const TestMap& map) {
   std::set<uint64_t> keys;

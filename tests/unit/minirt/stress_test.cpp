@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Many threads of several processes on the same maps: exact counts at the end.
-#include "tests/unit/minirt/runtime.h"
+#include "tests/unit/minirt/processes.h"
 
 #include <atomic>
 #include <cerrno>
@@ -19,37 +19,6 @@
 using namespace bpfaot::test;
 
 namespace {
-constexpr int kProcesses = 3, kThreads = 3, kWorkers = kProcesses * kThreads;
-
-// Runs work(worker) in kWorkers threads spread over kProcesses processes; true if all returned
-// true.
-bool run_everywhere(const std::function<bool(int)>& work) {
-  std::vector<pid_t> children;
-  for (int p = 0; p < kProcesses; p++) {
-    pid_t child = fork();
-    if (child == 0) {
-      std::atomic<bool> good = true;
-      std::vector<std::thread> threads;
-      for (int t = 0; t < kThreads; t++)
-        threads.emplace_back([&, t] {
-          if (!work(p * kThreads + t))
-            good = false;
-        });
-      for (auto& thread : threads)
-        thread.join();
-      _exit(good ? 0 : 1);
-    }
-    children.push_back(child);
-  }
-  bool good = true;
-  for (pid_t child : children) {
-    int status = -1;
-    waitpid(child, &status, 0);
-    good = good && status == 0;
-  }
-  return good;
-}
-
 int put(const TestMap& map, uint64_t key, uint64_t value, uint64_t flags) {
   return bpfaot_map_update(&map.view, &key, &value, flags, 0);
 }

@@ -184,6 +184,12 @@ MapDef perf_array(std::string name) {
   return map;
 }
 
+MapDef queue_map(std::string name, uint32_t value_size) {
+  MapDef map = hash_map(std::move(name), 0, value_size);
+  map.type = MapType::queue;
+  return map;
+}
+
 MapDef rodata(std::string contents) {
   MapDef map = array_map(".rodata", static_cast<uint32_t>(contents.size()), 1);
   map.section = MapSection::rodata;

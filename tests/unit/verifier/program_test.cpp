@@ -530,6 +530,43 @@ TEST(Helpers, check_their_arguments) {
             "stack-oob");
 }
 
+TEST(Helpers, queues_take_and_give_values_of_their_size) {
+  const std::vector<bpf::MapDef> maps = {queue_map("q", 12), hash_map("h", 8, 8)};
+  const std::string call = "r1 = map q\n r2 = r10\n r2 += -16\n r3 = 0\n call bpf_map_";
+  const std::string out = "r0 = 0\n exit";
+  EXPECT_ACCEPTED(check("r4 = 0\n *(u64 *)(r10 -16) = r4\n *(u64 *)(r10 -8) = r4\n" + call +
+                            "push_elem\n" + out,
+                        maps));
+  // What pop fills was not written before and may be read afterwards, without a report.
+  const Outcome popped =
+      check(call + "pop_elem\n r0 = *(u64 *)(r10 -16)\n exit", maps);
+  EXPECT_ACCEPTED(popped);
+  EXPECT_ACCEPTED(check(call + "peek_elem\n r0 = *(u32 *)(r10 -8)\n exit", maps));
+  for (const char* helper : {"push_elem", "pop_elem", "peek_elem"}) {
+    const std::string name(helper);
+    EXPECT_EQ(check("r1 = map q\n r2 = r10\n r2 += -8\n r3 = 0\n call bpf_map_" + name + "\n" + out,
+                    maps)
+                  .code,
+              "stack-oob")
+        << name;
+    EXPECT_EQ(check("r1 = map h\n r2 = r10\n r2 += -16\n r3 = 0\n call bpf_map_" + name + "\n" + out,
+                    maps)
+                  .code,
+              "helper-arg")
+        << name;
+    EXPECT_EQ(check("r1 = map q\n r2 = 0\n r3 = 0\n call bpf_map_" + name + "\n" + out, maps).code,
+              "helper-arg")
+        << name;
+  }
+  for (const char* helper : {"lookup_elem", "update_elem", "delete_elem"})
+    EXPECT_EQ(check("r1 = map q\n r2 = r10\n r2 += -16\n r3 = r2\n r4 = 0\n call bpf_map_" +
+                        std::string(helper) + "\n" + out,
+                    maps)
+                  .code,
+              "helper-arg")
+        << helper;
+}
+
 TEST(Helpers, a_string_read_returns_its_length_or_a_small_error) {
   EXPECT_ACCEPTED(check(R"(
     r3 = *(u64 *)(r1 +0)
