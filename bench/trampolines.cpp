@@ -90,7 +90,7 @@ struct Place {
     request.has_fast_thread_pointer = fast;
     request.armed = address(area) + offsetof(bpfaot_arena, armed);
     const auto made = patcher.make_trampoline(request);
-    const auto jump = patcher.encode_jump(address(function), request.pc);
+    const auto jump = patcher.encode_jump(address(function), request.pc, cover->scratch);
     if (!made || !jump) {
       return false;
     }

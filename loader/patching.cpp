@@ -61,10 +61,10 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
   if (site.gap != 0) {
     made.gap.address = site.gap;
     made.gap.original = site.gap_bytes;
-    made.gap.patched = TRY(patcher_->encode_jump(site.gap, request.pc));
+    made.gap.patched = TRY(patcher_->encode_jump(site.gap, request.pc, site.cover.scratch));
     made.patch.patched = TRY(patcher_->encode_short_jump(site.cover.patch_pc, site.gap));
   } else {
-    made.patch.patched = TRY(patcher_->encode_jump(site.cover.patch_pc, request.pc));
+    made.patch.patched = TRY(patcher_->encode_jump(site.cover.patch_pc, request.pc, site.cover.scratch));
   }
   made.patch.original.assign(site.original.begin(), site.original.begin() + static_cast<ptrdiff_t>(made.patch.patched.size()));
   made.covered = {made.patch.address, site.cover.size, request.pc, std::move(trampoline.moved)};

@@ -112,7 +112,7 @@ Status Planner::check_branches(const Location& location, const PlannedSite& site
   auto branch = std::upper_bound(branches.begin(), branches.end(), targets::LongBranch{low, UINT64_MAX});
   for (; branch != branches.end() && branch->target < high; ++branch) {
     const Location from = modules_.at(module, branch->from);
-    if (from.function.size == 0 || branches_into(module, from.function, low, high)) {
+    if (branch->certain || from.function.size == 0 || branches_into(module, from.function, low, high)) {
       return refuse(branch->from);
     }
   }
@@ -224,7 +224,7 @@ Result<PlannedSite> Planner::site_at(const Location& location, uint32_t need) {
   }
   TRY(check_branches(location, site));
   // Whether the instructions can run elsewhere hardly depends on where; reach is decided later.
-  TRY(patcher_.move(site.original, site.cover.patch_pc, site.cover.patch_pc + (1u << 20)));
+  TRY(patcher_.move(site.original, site.cover.patch_pc, site.cover.patch_pc + (1u << 20), site.cover.scratch));
   return site;
 }
 

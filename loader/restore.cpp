@@ -18,8 +18,8 @@ namespace {
 // loader was killed can be taken out too. 0 = not there.
 uint64_t arena_of(const targets::Patcher& patcher, const std::vector<MapsEntry>& maps, const std::vector<SitePatch>& patches) {
   for (const SitePatch& patch : patches) {
-    const std::optional<targets::Insn> jump = patcher.decode(patch.patched, patch.address);
-    const MapsEntry* entry = jump && jump->has_target ? entry_at(maps, jump->target) : nullptr;
+    const std::optional<uint64_t> target = patcher.jump_target(patch.patched, patch.address);
+    const MapsEntry* entry = target ? entry_at(maps, *target) : nullptr;
     if (entry != nullptr && is_runtime_mapping(*entry)) {
       return entry->start;
     }

@@ -5,6 +5,9 @@
 add_library(bpfaot_patch STATIC
   ${CMAKE_CURRENT_LIST_DIR}/patch.cpp
   ${CMAKE_CURRENT_LIST_DIR}/support_code.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/riscv64/decode.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/riscv64/liveness.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/riscv64/patch.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/facts.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/patch.cpp

@@ -55,6 +55,13 @@ struct SiteRequest {
   uint32_t need = 0;          // bytes to replace; 0 = the machine's jump_size
 };
 
+// Registers that jumps may clobber, as the machine numbers them, on machines where a long jump has to
+// clobber one: whatever it holds, nobody wants it there. 0 = none, which may be all that is needed.
+struct Scratch {
+  uint8_t in = 0;  // at the covered bytes
+  uint8_t out = 0; // wherever they lead to
+};
+
 // What will be overwritten: whole instructions from patch_pc.
 struct SiteCover {
   uint64_t patch_pc = 0;        // the probe address, behind a landing pad when there is one
@@ -62,6 +69,7 @@ struct SiteCover {
   std::vector<uint8_t> starts;  // offsets of the instructions in it
   bool at_entry = false;        // of the function: only then are argument registers arguments
   bool falls_out = false;       // control goes on behind the covered bytes
+  Scratch scratch;
 };
 
 struct MovedInsn {
@@ -76,6 +84,7 @@ struct MovedCode {
 
 struct LongBranch {
   uint64_t target = 0, from = 0;
+  bool certain = false; // several instructions that are one branch together; decode() sees no target
   auto operator<=>(const LongBranch&) const = default;
 };
 
@@ -185,7 +194,7 @@ struct Patcher {
 
   // Nothing when the bytes are no instruction or end in the middle of one. Never reads further.
   std::optional<Insn> (*decode)(std::span<const uint8_t> bytes, uint64_t pc);
-  // [attach-short], [attach-decode], [attach-branch], [attach-breakpoint]
+  // [attach-short], [attach-decode], [attach-branch], [attach-breakpoint], [attach-register]
   Result<SiteCover> (*cover)(const SiteRequest& request);
   // Bytes of the instruction at the start when it is one of those that fill gaps, else 0.
   uint32_t (*padding)(std::span<const uint8_t> bytes);
@@ -193,9 +202,11 @@ struct Patcher {
   // one that is not there, never miss one.
   std::vector<LongBranch> (*find_long_branches)(std::span<const uint8_t> text, uint64_t pc);
   // [attach-move]
-  Result<MovedCode> (*move)(std::span<const uint8_t> covered, uint64_t from, uint64_t to);
+  Result<MovedCode> (*move)(std::span<const uint8_t> covered, uint64_t from, uint64_t to, Scratch scratch);
   // Exactly jump_size bytes. [attach-reach]
-  Result<std::vector<uint8_t>> (*encode_jump)(uint64_t from, uint64_t to);
+  Result<std::vector<uint8_t>> (*encode_jump)(uint64_t from, uint64_t to, Scratch scratch);
+  // Where a jump leads that encode_jump or encode_short_jump has written.
+  std::optional<uint64_t> (*jump_target)(std::span<const uint8_t> bytes, uint64_t from);
   // Exactly short_jump_size bytes, for a long jump in a gap close by. [attach-reach]
   Result<std::vector<uint8_t>> (*encode_short_jump)(uint64_t from, uint64_t to);
   Result<Trampoline> (*make_trampoline)(const TrampolineRequest& request);

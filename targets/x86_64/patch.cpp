@@ -162,7 +162,7 @@ std::vector<LongBranch> find_long_branches(std::span<const uint8_t> text, uint64
   return list;
 }
 
-Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to) {
+Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to, Scratch) {
   if (!reachable(from + kJumpSize, to)) {
     return fail(Code::kAttachReach, hex(to) + " is out of reach of a jump at " + hex(from));
   }
@@ -177,6 +177,11 @@ Result<std::vector<uint8_t>> encode_short_jump(uint64_t from, uint64_t to) {
     return fail(Code::kAttachReach, hex(to) + " is out of reach of a short jump at " + hex(from));
   }
   return std::vector<uint8_t>{0xeb, static_cast<uint8_t>(distance)};
+}
+
+std::optional<uint64_t> jump_target(std::span<const uint8_t> bytes, uint64_t from) {
+  const std::optional<Insn> insn = decode(bytes, from);
+  return insn && insn->kind == InsnClass::jump ? std::optional<uint64_t>(insn->target) : std::nullopt;
 }
 
 uint32_t padding(std::span<const uint8_t> bytes) {
@@ -266,7 +271,7 @@ Status move_one(Emitter& emit, const Decoded& decoded, std::span<const uint8_t> 
 
 } // namespace
 
-Result<MovedCode> move(std::span<const uint8_t> covered, uint64_t from, uint64_t to) {
+Result<MovedCode> move(std::span<const uint8_t> covered, uint64_t from, uint64_t to, Scratch) {
   Emitter emit(to);
   MovedCode moved;
   for (size_t at = 0; at < covered.size();) {

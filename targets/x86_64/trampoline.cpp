@@ -433,6 +433,7 @@ const Patcher kPatcher = {
     .find_long_branches = find_long_branches,
     .move = move,
     .encode_jump = encode_jump,
+    .jump_target = jump_target,
     .encode_short_jump = encode_short_jump,
     .make_trampoline = make_trampoline,
     .support = support,

@@ -162,7 +162,7 @@ protected:
     Result<Trampoline> made = patcher_->make_trampoline(wanted);
     ASSERT_TRUE(made) << made.error().message;
     std::memcpy(trampolines_, made->bytes.data(), made->bytes.size());
-    const Result<Bytes> jump = patcher_->encode_jump(cover->patch_pc, wanted.pc);
+    const Result<Bytes> jump = patcher_->encode_jump(cover->patch_pc, wanted.pc, cover->scratch);
     ASSERT_TRUE(jump);
     std::memcpy(reinterpret_cast<void*>(cover->patch_pc), jump->data(), jump->size());
     trampolines_ += (made->bytes.size() + 31) & ~size_t{15};
@@ -354,7 +354,7 @@ TEST_F(TrampolineTest, AnUnwinderFindsTrueReturnAddresses) {
   Result<Trampoline> made = patcher_->make_trampoline(wanted);
   ASSERT_TRUE(made);
   std::memcpy(trampolines_, made->bytes.data(), made->bytes.size());
-  const Result<Bytes> jump = patcher_->encode_jump(address(unwinder), wanted.pc);
+  const Result<Bytes> jump = patcher_->encode_jump(address(unwinder), wanted.pc, cover->scratch);
   std::memcpy(unwinder, jump->data(), jump->size());
   trampolines_ += 1024;
   expect_untouched(unwinder, 0x8d5); // nothing to sweep
