@@ -54,6 +54,10 @@ Result<ElfView> ElfView::open(std::span<const uint8_t> bytes) {
   view.segments_.reserve(header->e_phnum);
   for (uint16_t i = 0; i < header->e_phnum; ++i) {
     const auto p = *read_at<Elf64_Phdr>(bytes, header->e_phoff + uint64_t{i} * sizeof(Elf64_Phdr));
+    // Nobody behind this has to think of addresses that wrap.
+    if (p.p_type == PT_LOAD &&
+        (p.p_vaddr + p.p_memsz < p.p_vaddr || p.p_offset + p.p_filesz < p.p_offset || p.p_filesz > p.p_memsz))
+      return fail(Code::kElfFormat, "segment " + std::to_string(i) + " is larger than the address space");
     view.segments_.push_back(
         {p.p_type, p.p_flags, p.p_offset, p.p_vaddr, p.p_filesz, p.p_memsz, p.p_align});
   }

@@ -99,7 +99,7 @@ Module::Module(std::string path, std::vector<uint8_t> bytes, ElfView elf, uint64
     : path_(std::move(path)), bytes_(std::move(bytes)), elf_(std::move(elf)), bias_(bias), low_(low), high_(high) {
   elf_.for_each_symbol([&](const ElfSymbol& symbol) {
     if (symbol.is_defined() && (symbol.is_function() || symbol.type == STT_NOTYPE)) {
-      code_.push_back({symbol.value, symbol.size, symbol.name});
+      code_.push_back({symbol.value, elf_.at(symbol.value, symbol.size).empty() ? 0 : symbol.size, symbol.name});
     }
     return true;
   });
@@ -264,7 +264,8 @@ Location Modules::at(const Module& module, uint64_t vaddr) const {
   if (const CodeSymbol* symbol = module.symbol_around(vaddr)) {
     location.function = {symbol->vaddr, symbol->size};
     location.symbol = symbol->name;
-  } else if (const std::optional<FunctionExtent> extent = unwind_extent(module.elf(), vaddr)) {
+  } else if (const std::optional<FunctionExtent> extent = unwind_extent(module.elf(), vaddr);
+             extent && !module.elf().at(extent->vaddr, extent->size).empty()) {
     location.function = *extent;
   }
   const uint64_t start = location.function.size != 0 ? location.function.vaddr : vaddr;

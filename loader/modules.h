@@ -20,7 +20,7 @@
 namespace bpfaot::loader {
 
 struct CodeSymbol {
-  uint64_t vaddr = 0, size = 0;
+  uint64_t vaddr = 0, size = 0; // 0 also when the symbol's size leads out of its segment
   std::string_view name;
 };
 

@@ -201,7 +201,7 @@ Status Session::write_const(const Image& image, const SessionOptions& options) {
     bpfaot_map_init(&view);
     const uint32_t key = 0;
     values[i] = static_cast<uint8_t*>(bpfaot_map_lookup(&view, &key, 0));
-    if (values[i])
+    if (values[i] && map.initial.size != 0)
       std::memcpy(values[i], image.initial(map).data(), map.initial.size);
   }
   TRY(set_variables(image, options, true, values));
@@ -248,7 +248,7 @@ Status Session::init_data(const Image& image, const SessionOptions& options) {
       continue;
     const uint32_t key = 0;
     values[i] = static_cast<uint8_t*>(bpfaot_map_lookup(&map_view, &key, 0));
-    if (values[i])
+    if (values[i] && map.initial.size != 0)
       std::memcpy(values[i], image.initial(map).data(), map.initial.size);
   }
   TRY(set_variables(image, options, false, values));

@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: MIT
 # Fuzzers, in a build tree of their own where every room is instrumented (cmake/compile.cmake). What
 # seeds them is made while building, out of what the tests use anyway; scripts/fuzz.sh runs them.
+if(NOT BPFAOT_BUILD_COMPILER OR NOT BPFAOT_BUILD_LOADER)
+  return()
+endif()
 if(NOT BPFAOT_BUILD_FUZZERS)
-  if(TARGET bpf-aotc AND TARGET bpf-aot AND PROJECT_IS_TOP_LEVEL)
+  # Compiled with everything else, so that a changed interface is noticed where it is changed.
+  add_library(bpfaot_fuzz_sources OBJECT fuzz/fuzz_object.cpp fuzz/fuzz_program.cpp fuzz/fuzz_insn.cpp
+    fuzz/fuzz_image.cpp fuzz/fuzz_maps.cpp fuzz/fuzz_plan.cpp fuzz/fuzz_code.cpp fuzz/fuzz_text.cpp
+    fuzz/fuzz_lower.cpp)
+  target_link_libraries(bpfaot_fuzz_sources PRIVATE bpfaot_flags)
+  if(PROJECT_IS_TOP_LEVEL)
     add_test(NAME fuzz COMMAND ${PROJECT_SOURCE_DIR}/scripts/fuzz.sh 80)
     set_tests_properties(fuzz PROPERTIES LABELS fuzz TIMEOUT 1200 PROCESSORS 2
                          ENVIRONMENT "BPFAOT_BUILD=${CMAKE_BINARY_DIR}")

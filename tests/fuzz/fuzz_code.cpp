@@ -76,7 +76,8 @@ void check_trampoline(const Patcher& patcher, const SiteCover& cover, std::span<
   request.sweeps = (control[8] & 8) != 0;
   request.thread_base = request.pc + 0x100000;
   request.thread_capacity_log2 = 10;
-  request.support = request.pc + 0x1000;
+  request.support = {request.pc + 0x1000, request.pc + 0x1100, request.pc + 0x1200};
+  request.armed = (control[8] & 64) != 0 ? request.pc - 64 : 0;
   request.has_fast_thread_pointer = (control[8] & 32) != 0;
   const auto trampoline = patcher.make_trampoline(request);
   if (!trampoline)

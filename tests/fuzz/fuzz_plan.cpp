@@ -41,7 +41,9 @@ public:
     return {};
   }
   Status write(uint64_t, std::span<const uint8_t>) override { std::abort(); } // planning only reads
-  Result<int64_t> system_call(uint64_t, std::initializer_list<uint64_t>) override { std::abort(); }
+  Result<std::vector<int64_t>> system_calls(std::span<const SystemCall>, std::span<const SharedFile>) override {
+    std::abort();
+  }
 
 private:
   const ElfView& elf_;
