@@ -5,6 +5,10 @@
 add_library(bpfaot_patch STATIC
   ${CMAKE_CURRENT_LIST_DIR}/patch.cpp
   ${CMAKE_CURRENT_LIST_DIR}/support_code.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/aarch64/decode.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/aarch64/facts.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/aarch64/patch.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/aarch64/trampoline.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/liveness.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/patch.cpp
@@ -16,6 +20,7 @@ add_library(bpfaot_patch STATIC
 target_link_libraries(bpfaot_patch PUBLIC bpfaot_flags bpfaot_support)
 
 # What the support code of each machine must not use.
+set(bpfaot_support_flags_aarch64 -mgeneral-regs-only -mno-outline-atomics -mbranch-protection=none -mcmodel=tiny)
 set(bpfaot_support_flags_x86_64 -mgeneral-regs-only -mno-red-zone -fcf-protection=none -mfsgsbase)
 set(bpfaot_support_c ${CMAKE_CURRENT_LIST_DIR}/${CMAKE_SYSTEM_PROCESSOR}/support.c)
 if(EXISTS ${bpfaot_support_c})

@@ -70,6 +70,7 @@ struct SiteCover {
   bool at_entry = false;        // of the function: only then are argument registers arguments
   bool falls_out = false;       // control goes on behind the covered bytes
   Scratch scratch;
+  uint8_t signing = 0;          // the machine's own: what the landing pad did to the return address
 };
 
 struct MovedInsn {
@@ -194,12 +195,13 @@ struct Patcher {
 
   // Nothing when the bytes are no instruction or end in the middle of one. Never reads further.
   std::optional<Insn> (*decode)(std::span<const uint8_t> bytes, uint64_t pc);
-  // [attach-short], [attach-decode], [attach-branch], [attach-breakpoint], [attach-register]
+  // [attach-short], [attach-decode], [attach-branch], [attach-breakpoint], [attach-register],
+  // [attach-exclusive]
   Result<SiteCover> (*cover)(const SiteRequest& request);
   // Bytes of the instruction at the start when it is one of those that fill gaps, else 0.
   uint32_t (*padding)(std::span<const uint8_t> bytes);
-  // Every long direct branch in `text`, looked for in the raw bytes at every offset: it may report
-  // one that is not there, never miss one.
+  // Every long direct branch in `text` that may lead into the middle of a site, looked for in the
+  // raw bytes at every offset: it may report one that is not there, never miss one.
   std::vector<LongBranch> (*find_long_branches)(std::span<const uint8_t> text, uint64_t pc);
   // [attach-move]
   Result<MovedCode> (*move)(std::span<const uint8_t> covered, uint64_t from, uint64_t to, Scratch scratch);

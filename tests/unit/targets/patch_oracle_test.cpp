@@ -3,51 +3,14 @@
 // The x86_64 decoder against capstone, over all code of real libraries and programs, and against
 // random bytes that end at the last byte of a page.
 #include "targets/x86_64/patch.h"
+#include "tests/unit/targets/decoder_oracle.h"
 
-#include <capstone/capstone.h>
-#include <elf.h>
-#include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include <cstdio>
-#include <cstring>
 #include <random>
-#include <string>
-#include <vector>
 
 namespace bpfaot::targets {
 namespace {
-
-std::vector<uint8_t> read_whole(const char* path) {
-  std::vector<uint8_t> bytes;
-  if (FILE* file = std::fopen(path, "rb")) {
-    uint8_t buffer[65536];
-    for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) {
-      bytes.insert(bytes.end(), buffer, buffer + got);
-    }
-    std::fclose(file);
-  }
-  return bytes;
-}
-
-struct Text {
-  std::span<const uint8_t> bytes;
-  uint64_t address;
-};
-
-std::vector<Text> code_sections(const std::vector<uint8_t>& file) {
-  std::vector<Text> list;
-  Elf64_Ehdr header;
-  std::memcpy(&header, file.data(), sizeof header);
-  for (int i = 0; i < header.e_shnum; ++i) {
-    Elf64_Shdr section;
-    std::memcpy(&section, &file[header.e_shoff + static_cast<uint64_t>(i) * sizeof section], sizeof section);
-    if (section.sh_type == SHT_PROGBITS && (section.sh_flags & SHF_EXECINSTR) != 0) {
-      list.push_back({std::span(file).subspan(section.sh_offset, section.sh_size), section.sh_addr});
-    }
-  }
-  return list;
-}
 
 InsnClass capstone_class(csh handle, const cs_insn& insn) {
   const bool direct = insn.detail->x86.op_count == 1 && insn.detail->x86.operands[0].type == X86_OP_IMM;
@@ -66,64 +29,19 @@ InsnClass capstone_class(csh handle, const cs_insn& insn) {
   return InsnClass::other;
 }
 
-struct Tally {
-  uint64_t insns = 0, wrong = 0;
-};
-
-void compare(csh handle, cs_insn* insn, const Text& text, Tally& tally) {
-  const uint8_t* code = text.bytes.data();
-  size_t left = text.bytes.size();
-  uint64_t address = text.address;
-  while (left > 0) {
-    if (!cs_disasm_iter(handle, &code, &left, &address, insn)) {
-      ++code, --left, ++address; // capstone knows no such instruction
-      continue;
-    }
-    ++tally.insns;
-    const std::span<const uint8_t> bytes = text.bytes.subspan(insn->address - text.address);
-    const std::optional<Insn> ours = x86_64::decode(bytes, insn->address);
-    const cs_x86& x86 = insn->detail->x86;
-    bool same = ours && ours->length == insn->size && ours->kind == capstone_class(handle, *insn);
-    if (same && ours->has_target) {
-      same = ours->target == static_cast<uint64_t>(x86.operands[0].imm);
-    }
-    if (same) {
-      same = ours->pc_relative == ((x86.modrm & 0xc7) == 5 && x86.encoding.modrm_offset != 0);
-    }
-    if (!same && ++tally.wrong <= 20) {
-      std::string hex;
-      for (int i = 0; i < insn->size; ++i) {
-        char two[4];
-        std::snprintf(two, sizeof two, "%02x ", insn->bytes[i]);
-        hex += two;
-      }
-      ADD_FAILURE() << hex << insn->mnemonic << " " << insn->op_str << ": length "
-                    << (ours ? int{ours->length} : 0) << " of " << insn->size << ", class "
-                    << (ours ? static_cast<int>(ours->kind) : -1) << " of "
-                    << static_cast<int>(capstone_class(handle, *insn));
-    }
+oracle::Expected expect(csh handle, const cs_insn& insn) {
+  const cs_x86& x86 = insn.detail->x86;
+  oracle::Expected expected{capstone_class(handle, insn), (x86.modrm & 0xc7) == 5 && x86.encoding.modrm_offset != 0, {}};
+  if (expected.kind == InsnClass::jump || expected.kind == InsnClass::branch || expected.kind == InsnClass::call) {
+    expected.target = static_cast<uint64_t>(x86.operands[0].imm);
   }
+  return expected;
 }
 
 class DecoderOracle : public testing::TestWithParam<const char*> {};
 
 TEST_P(DecoderOracle, AgreesWithCapstoneOnEveryInstruction) {
-  const std::vector<uint8_t> file = read_whole(GetParam());
-  if (file.size() < sizeof(Elf64_Ehdr) || std::memcmp(file.data(), ELFMAG, 4) != 0 || file[18] != EM_X86_64) {
-    GTEST_SKIP() << "no x86_64 file " << GetParam();
-  }
-  csh handle = 0;
-  ASSERT_EQ(cs_open(CS_ARCH_X86, CS_MODE_64, &handle), CS_ERR_OK);
-  cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
-  cs_insn* insn = cs_malloc(handle);
-  Tally tally;
-  for (const Text& text : code_sections(file)) {
-    compare(handle, insn, text, tally);
-  }
-  cs_free(insn, 1);
-  cs_close(&handle);
-  EXPECT_GT(tally.insns, 10000u);
-  EXPECT_EQ(tally.wrong, 0u) << "of " << tally.insns;
+  oracle::expect_agreement({&x86_64::kPatcher, CS_ARCH_X86, CS_MODE_64, 1, expect}, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, DecoderOracle,
