@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: MIT
-# bpfaot_cross_loaders: bpf-aot for the other machines, static, so that test-run can run their
-# images under qemu-user. Each is a build tree of its own; they land in lib/bpf-aot/ARCH/bpf-aot,
-# where bpf-aot looks for them relative to itself. A machine without its cross compiler is left out.
-option(BPFAOT_CROSS_LOADERS "bpf-aot for other machines (needs their g++)" ${PROJECT_IS_TOP_LEVEL})
+# bpfaot_cross_loaders: bpf-aot for each machine, static and small: what a board is given, and what
+# test-run runs images of other machines with, under qemu-user. Each is a build tree of its own; they
+# land in lib/bpf-aot/ARCH/bpf-aot, where bpf-aot looks for them relative to itself. A machine without
+# its compiler is left out.
+option(BPFAOT_CROSS_LOADERS "static bpf-aot for each machine (needs their g++)" ${PROJECT_IS_TOP_LEVEL})
 set(bpfaot_cross "")
 foreach(machine IN LISTS BPFAOT_TARGETS)
-  if(NOT BPFAOT_CROSS_LOADERS OR machine STREQUAL CMAKE_SYSTEM_PROCESSOR)
+  if(NOT BPFAOT_CROSS_LOADERS)
     continue()
   endif()
-  set(toolchain ${PROJECT_SOURCE_DIR}/cmake/toolchain-${machine}.cmake)
-  find_program(BPFAOT_CXX_${machine} ${machine}-linux-gnu-g++)
-  if(NOT BPFAOT_CXX_${machine} OR NOT EXISTS ${toolchain})
-    message(STATUS "no g++ for ${machine}: bpf-aot test-run cannot run its images")
-    continue()
+  set(toolchain "")
+  if(NOT machine STREQUAL CMAKE_SYSTEM_PROCESSOR)
+    set(toolchain ${PROJECT_SOURCE_DIR}/cmake/toolchain-${machine}.cmake)
+    find_program(BPFAOT_CXX_${machine} ${machine}-linux-gnu-g++)
+    if(NOT BPFAOT_CXX_${machine} OR NOT EXISTS ${toolchain})
+      message(STATUS "no g++ for ${machine}: bpf-aot test-run cannot run its images")
+      continue()
+    endif()
+    set(toolchain -DCMAKE_TOOLCHAIN_FILE=${toolchain})
   endif()
   set(tree ${CMAKE_BINARY_DIR}/cross/${machine})
   set(out ${CMAKE_BINARY_DIR}/lib/bpf-aot/${machine})
   add_custom_target(bpfaot_cross_loader_${machine}
     COMMAND ${CMAKE_COMMAND} -S ${PROJECT_SOURCE_DIR} -B ${tree} -G ${CMAKE_GENERATOR}
-      -DCMAKE_TOOLCHAIN_FILE=${toolchain} -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE}
-      "-DCMAKE_CXX_FLAGS_RELEASE=${CMAKE_CXX_FLAGS_RELEASE}"
+      ${toolchain} -DCMAKE_BUILD_TYPE=MinSizeRel -DBPFAOT_STATIC_LOADER=ON
       -DBPFAOT_BUILD_COMPILER=OFF -DBPFAOT_BUILD_TESTS=OFF -DBPFAOT_CROSS_LOADERS=OFF
       -DBPFAOT_TARGETS=${machine} --log-level=WARNING
     COMMAND ${CMAKE_COMMAND} --build ${tree} --target bpf-aot

@@ -6,6 +6,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 namespace bpfaot {
 namespace {
@@ -143,7 +145,14 @@ JsonWriter& JsonWriter::value(double number) {
   if (!std::isfinite(number))
     return null();
   separate();
-  append_number(text_, number);
+  // The fewest digits that read back as the same number. (std::to_chars would do, but brings tables
+  // of 100 KiB into a static executable.)
+  char buffer[40];
+  int digits = 15;
+  do
+    std::snprintf(buffer, sizeof buffer, "%.*g", digits, number);
+  while (std::strtod(buffer, nullptr) != number && ++digits <= 17);
+  text_ += buffer;
   return *this;
 }
 
