@@ -23,6 +23,7 @@ add_library(bpfaot_flags INTERFACE)
 target_include_directories(bpfaot_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(bpfaot_flags INTERFACE
   -Wall -Wextra -Wno-missing-field-initializers
+  -ffunction-sections -fdata-sections # what a program does not use is left out where it is linked
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti>
   # g++ 12 sees overlaps in "text" + std::string that are not there (GCC bug 105651).
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>

@@ -3,8 +3,9 @@
 // Reading and printing attach targets.
 #include "loader/attach_spec.h"
 
+#include "support/hex.h"
+
 #include <charconv>
-#include <cstdio>
 
 namespace bpfaot::loader {
 namespace {
@@ -65,8 +66,7 @@ Result<AttachSpec> parse_attach_spec(std::string_view text) {
 }
 
 std::string print_attach_target(const AttachSpec& spec) {
-  char offset[32];
-  std::snprintf(offset, sizeof offset, "0x%llx", static_cast<unsigned long long>(spec.offset));
+  const std::string offset = hex(spec.offset);
   std::string out = (spec.is_return ? "uretprobe:" : "uprobe:") + spec.path + ":" + spec.symbol;
   if (spec.symbol.empty())
     return out + offset;

@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,12 +57,27 @@ Status Image::read_copy(std::span<const uint8_t> bytes) {
   if (!fd_.valid() || !write_all(fd_.get(), bytes) ||
       fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
     return fail(Code::kIo, std::string("cannot keep a sealed copy of the file: ") + strerror(errno));
-  if (bytes.empty())
+  return map_copy(bytes.size());
+}
+
+Status Image::read_sealed(UniqueFd fd) {
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_WRITE;
+  struct stat status {};
+  const int seals = fcntl(fd.get(), F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals || fstat(fd.get(), &status) != 0 ||
+      static_cast<uint64_t>(status.st_size) > kMaxImageSize)
+    return fail(Code::kImageFormat, "the copy of the probe is not sealed");
+  fd_ = std::move(fd);
+  return map_copy(static_cast<uint64_t>(status.st_size));
+}
+
+Status Image::map_copy(uint64_t size) {
+  if (size == 0)
     return fail(Code::kElfFormat, "the file is empty");
-  void* address = mmap(nullptr, bytes.size(), PROT_READ, MAP_PRIVATE, fd_.get(), 0);
+  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd_.get(), 0);
   if (address == MAP_FAILED)
     return fail(Code::kIo, std::string("cannot map the copy of the file: ") + strerror(errno));
-  map_ = Mapping(address, bytes.size());
+  map_ = Mapping(address, size);
   return {};
 }
 
@@ -250,11 +266,8 @@ Result<uint32_t> Image::find_map(std::string_view name) const {
   return Failure(std::move(diagnostic));
 }
 
-Result<Image> open_image_bytes(std::string path, std::span<const uint8_t> bytes, ImageUse use) {
-  const auto attempt = [&]() -> Result<Image> {
-    Image image;
-    image.path_ = path;
-    TRY(image.read_copy(bytes));
+Result<Image> Image::check(Image image, ImageUse use) {
+  const auto attempt = [&]() -> Status {
     image.elf_ = std::make_unique<ElfView>(TRY(ElfView::open(image.bytes())));
     TRY(image.check_note(use));
     TRY(image.read_descriptor());
@@ -265,17 +278,38 @@ Result<Image> open_image_bytes(std::string path, std::span<const uint8_t> bytes,
     TRY(image.check_maps());
     TRY(image.check_layout());
     TRY(image.check_entries());
-    if (use == ImageUse::run)
-      TRY(image.check_cpu());
-    return image;
+    return use == ImageUse::run ? image.check_cpu() : Status{};
   };
-  auto result = attempt();
-  if (result)
-    return result;
-  Failure failure = std::move(result).take_error();
+  Status checked = attempt();
+  if (checked)
+    return image;
+  Failure failure = std::move(checked).take_error();
   if (failure.diagnostic().subject.empty())
-    failure.diagnostic().subject = path;
+    failure.diagnostic().subject = image.path_;
   return failure;
+}
+
+namespace {
+
+Failure about(Failure failure, const std::string& path) {
+  failure.diagnostic().subject = path;
+  return failure;
+}
+
+} // namespace
+
+Result<Image> open_image_bytes(std::string path, std::span<const uint8_t> bytes, ImageUse use) {
+  Image image;
+  image.path_ = std::move(path);
+  Status copied = image.read_copy(bytes);
+  return copied ? Image::check(std::move(image), use) : about(std::move(copied).take_error(), image.path_);
+}
+
+Result<Image> open_sealed_image(std::string path, UniqueFd fd) {
+  Image image;
+  image.path_ = std::move(path);
+  Status mapped = image.read_sealed(std::move(fd));
+  return mapped ? Image::check(std::move(image), ImageUse::run) : about(std::move(mapped).take_error(), image.path_);
 }
 
 Result<Image> open_image(const std::string& path, ImageUse use) {

@@ -85,8 +85,12 @@ public:
 private:
   friend Result<Image> open_image(const std::string& path, ImageUse use);
   friend Result<Image> open_image_bytes(std::string path, std::span<const uint8_t> bytes, ImageUse use);
+  friend Result<Image> open_sealed_image(std::string path, UniqueFd fd);
 
+  static Result<Image> check(Image image, ImageUse use);
   Status read_copy(std::span<const uint8_t> bytes);
+  Status read_sealed(UniqueFd fd);
+  Status map_copy(uint64_t size);
   Status check_note(ImageUse use);
   Status read_descriptor();
   Status check_digest() const;
@@ -130,5 +134,7 @@ Result<Image> open_image(const std::string& path, ImageUse use = ImageUse::run);
 // The same from memory; `path` is only its name in messages.
 Result<Image> open_image_bytes(std::string path, std::span<const uint8_t> bytes,
                                ImageUse use = ImageUse::run);
+// The same from the sealed copy of another Image, to run it; [image-format] when it is not sealed.
+Result<Image> open_sealed_image(std::string path, UniqueFd fd);
 
 } // namespace bpfaot::loader

@@ -5,12 +5,12 @@
 // memory, CPU features that exist.
 #include "loader/image.h"
 
+#include "support/hex.h"
 #include "targets/target.h"
 
 #include <elf.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
 namespace bpfaot::loader {
@@ -133,9 +133,7 @@ Status Image::check_cpu() const {
   const uint64_t missing = desc_.cpu_features & ~targets::host_cpu_features();
   if (missing == 0)
     return {};
-  char bits[32];
-  std::snprintf(bits, sizeof bits, "%#llx", static_cast<unsigned long long>(missing));
-  return Failure(make_error(Code::kImageCpu, std::string("the probe needs CPU features ") + bits +
+  return Failure(make_error(Code::kImageCpu, "the probe needs CPU features " + hex(missing) +
                                                  " that this machine does not have")
                      .about(path_)
                      .hint("compile it for an older processor with --mcpu"));

@@ -50,6 +50,7 @@ public:
   MissedCounts missed() const;
   // Inode of the runtime file: processes that map it share these probes (forked children).
   uint64_t runtime_inode() const { return runtime_inode_; }
+  int runtime_fd() const { return runtime_.get(); }
   // Unmaps everything, unless a thread has been sent into a trampoline; no site may be patched.
   void undo(LiveSpace& space);
 

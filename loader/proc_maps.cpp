@@ -10,9 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cinttypes>
-#include <cstdio>
-#include <cstring>
 
 namespace bpfaot::loader {
 namespace {
@@ -27,18 +24,45 @@ Result<std::string> read_proc(int pid, const char* name) {
   return std::string(bytes->begin(), bytes->end());
 }
 
-bool parse_line(const std::string& line, MapsEntry& entry) {
-  char flags[5] = {};
-  int path_at = -1;
-  if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &entry.start,
-                  &entry.end, flags, &entry.offset, &entry.major, &entry.minor, &entry.inode, &path_at) != 7 ||
-      path_at < 0 || entry.start >= entry.end)
+// "start-end rwxp offset major:minor inode   path", numbers in hexadecimal but the inode.
+class LineReader {
+public:
+  explicit LineReader(std::string_view line) : rest_(line) {}
+  template <class T> bool number(T& out, int base) {
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), out, base);
+    rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
+    return error == std::errc();
+  }
+  bool skip(char wanted) {
+    const bool there = rest_.starts_with(wanted);
+    rest_.remove_prefix(there ? 1 : 0);
+    return there;
+  }
+  std::string_view take(size_t size) {
+    const std::string_view text = rest_.substr(0, size);
+    rest_.remove_prefix(text.size());
+    return text;
+  }
+  std::string_view rest() const { return rest_.substr(std::min(rest_.find_first_not_of(' '), rest_.size())); }
+
+private:
+  std::string_view rest_;
+};
+
+bool parse_line(std::string_view text, MapsEntry& entry) {
+  LineReader line(text);
+  if (!line.number(entry.start, 16) || !line.skip('-') || !line.number(entry.end, 16) || !line.skip(' '))
+    return false;
+  const std::string_view flags = line.take(4);
+  if (flags.size() != 4 || !line.skip(' ') || !line.number(entry.offset, 16) || !line.skip(' ') ||
+      !line.number(entry.major, 16) || !line.skip(':') || !line.number(entry.minor, 16) || !line.skip(' ') ||
+      !line.number(entry.inode, 10) || entry.start >= entry.end)
     return false;
   entry.readable = flags[0] == 'r';
   entry.writable = flags[1] == 'w';
   entry.executable = flags[2] == 'x';
   entry.shared = flags[3] == 's';
-  entry.path = line.substr(size_t(path_at));
+  entry.path = line.rest();
   constexpr std::string_view kDeleted = " (deleted)";
   if (entry.path.ends_with(kDeleted)) {
     entry.path.resize(entry.path.size() - kDeleted.size());
@@ -62,7 +86,7 @@ std::vector<MapsEntry> parse_maps(std::string_view text) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     MapsEntry entry;
-    if (parse_line(std::string(text.substr(0, end)), entry))
+    if (parse_line(text.substr(0, end), entry))
       maps.push_back(std::move(entry));
     text.remove_prefix(std::min(end + 1, text.size()));
   }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <charconv>
 #include <cstring>
 #include <memory>
 
@@ -46,10 +46,21 @@ std::optional<uint64_t> kconfig_value(std::string_view name) {
   if (name != "LINUX_KERNEL_VERSION")
     return name == "LINUX_HAS_BPF_COOKIE" ? std::optional<uint64_t>(1) : std::nullopt;
   utsname names;
-  unsigned major = 0, minor = 0, patch = 0;
-  if (uname(&names) != 0 || std::sscanf(names.release, "%u.%u.%u", &major, &minor, &patch) < 2)
+  if (uname(&names) != 0)
     return std::nullopt;
-  return (uint64_t{major} << 16) + (minor << 8) + std::min(patch, 255u);
+  unsigned version[3] = {}; // "6.1.0-18-amd64": major, minor, patch when there is one
+  size_t read = 0;
+  std::string_view text(names.release);
+  for (; read < 3; ++read) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version[read]);
+    if (error != std::errc())
+      break;
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    text.remove_prefix(text.starts_with('.') ? 1 : 0);
+  }
+  if (read < 2)
+    return std::nullopt;
+  return (uint64_t{version[0]} << 16) + (version[1] << 8) + std::min(version[2], 255u);
 }
 
 Status seal(int fd, int seals) {
@@ -61,17 +72,14 @@ Status seal(int fd, int seals) {
 } // namespace
 
 uint32_t possible_cpus() {
-  std::unique_ptr<FILE, int (*)(FILE*)> file(fopen("/sys/devices/system/cpu/possible", "re"), fclose);
-  char text[256] = {};
-  if (file && fgets(text, sizeof text, file.get())) {
-    const char* last = text; // "0-3" or "0,2-5": the highest number is the last one
-    for (const char* p = text; *p; ++p)
-      if (*p == '-' || *p == ',')
-        last = p + 1;
-    const long highest = std::strtol(last, nullptr, 10);
-    if (highest >= 0 && highest < 65536)
-      return static_cast<uint32_t>(highest) + 1;
-  }
+  // "0-3" or "0,2-5": the highest number is the last one.
+  const Result<std::vector<uint8_t>> bytes = read_file("/sys/devices/system/cpu/possible", 4096);
+  const std::string_view text(bytes ? reinterpret_cast<const char*>(bytes->data()) : "", bytes ? bytes->size() : 0);
+  const size_t last = text.find_last_of("-,");
+  const char* first = text.data() + (last == std::string_view::npos ? 0 : last + 1);
+  uint32_t highest = 0;
+  if (std::from_chars(first, text.data() + text.size(), highest).ec == std::errc() && highest < 65536)
+    return highest + 1;
   return static_cast<uint32_t>(std::max(1L, sysconf(_SC_NPROCESSORS_CONF)));
 }
 

@@ -18,63 +18,7 @@ namespace {
 
 constexpr int kShortest = 5, kLongest = 100; // ms between two looks at the rings
 
-Status add_section_target(const Image& image, uint32_t index, std::vector<ProbeWish>& wishes) {
-  const bpfaot_program& program = image.programs()[index];
-  ProbeWish wish;
-  wish.program = index;
-  wish.spec.program = std::string(image.string(program.name));
-  wish.spec.is_return = (program.flags & BPFAOT_PROG_RETURN) != 0;
-  wish.spec.path = std::string(image.string(program.attach_path));
-  wish.spec.symbol = std::string(image.string(program.attach_symbol));
-  wish.spec.offset = program.attach_offset;
-  wishes.push_back(std::move(wish));
-  return {};
-}
-
-Status check_program(const Image& image, uint32_t index) {
-  const bpfaot_program& program = image.programs()[index];
-  if (program.kind != BPFAOT_KIND_PROBE || (program.capabilities & BPFAOT_CAP_VECTOR) != 0) {
-    return fail(Code::kAttachKind, "program " + std::string(image.string(program.name)) + " (section " +
-                                       std::string(image.string(program.section)) + ") cannot be attached to code");
-  }
-  return {};
-}
-
 } // namespace
-
-Result<std::vector<ProbeWish>> make_wishes(const Image& image, const std::vector<std::string>& attach_options,
-                                           std::vector<std::string>& unattached) {
-  std::vector<ProbeWish> wishes;
-  std::vector<bool> named(image.programs().size());
-  for (const std::string& text : attach_options) {
-    ProbeWish wish;
-    wish.spec = TRY(parse_attach_spec(text));
-    wish.program = TRY(image.find_program(wish.spec.program));
-    TRY(check_program(image, wish.program));
-    named[wish.program] = true;
-    wishes.push_back(std::move(wish));
-  }
-  for (uint32_t index = 0; index < image.programs().size(); ++index) {
-    const bpfaot_program& program = image.programs()[index];
-    if (named[index] || (program.flags & BPFAOT_PROG_NO_AUTOLOAD) != 0) {
-      continue;
-    }
-    if (program.kind == BPFAOT_KIND_PROBE && !image.string(program.attach_path).empty() && check_program(image, index)) {
-      TRY(add_section_target(image, index, wishes));
-    } else {
-      unattached.emplace_back(image.string(program.name));
-    }
-  }
-  return wishes;
-}
-
-std::vector<std::string> program_names(const Image& image) {
-  std::vector<std::string> names;
-  for (const bpfaot_program& program : image.programs()) {
-    names.emplace_back(image.string(program.name));
-  }
-  return names;
-}
 
 void report_refusals(const Plan& plan, const Console& console, const std::vector<std::string>& names) {
   for (const PlanRow& row : plan.rows) {

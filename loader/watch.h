@@ -12,6 +12,7 @@
 #include "loader/restore.h"
 #include "loader/session.h"
 #include "loader/verb.h"
+#include "loader/wishes.h"
 
 #include <csignal>
 #include <memory>
@@ -19,12 +20,6 @@
 
 namespace bpfaot::loader {
 
-// Each --attach, and the section's target for programs that none names. Programs without any target
-// are listed in `unattached`.
-Result<std::vector<ProbeWish>> make_wishes(const Image& image, const std::vector<std::string>& attach_options,
-                                           std::vector<std::string>& unattached);
-
-std::vector<std::string> program_names(const Image& image);
 // Prints each refusal of the plan as a warning.
 void report_refusals(const Plan& plan, const Console& console, const std::vector<std::string>& names);
 void print_dry_run(const Plan& plan, const Image& image, bool json, const Console& console);

@@ -3,8 +3,7 @@
 // Hexadecimal text.
 #include "support/hex.h"
 
-#include <cinttypes>
-#include <cstdio>
+#include <charconv>
 
 namespace bpfaot {
 namespace {
@@ -18,9 +17,9 @@ void append_byte(std::string& out, uint8_t byte) {
 } // namespace
 
 std::string hex(uint64_t value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%" PRIx64, value);
-  return text;
+  char digits[16];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value, 16).ptr;
+  return "0x" + std::string(digits, end);
 }
 
 std::string hex_digits(std::span<const uint8_t> bytes) {

@@ -61,10 +61,12 @@ bool ask_loader(const SessionRecord& record, const Registry& registry) {
 }
 
 Status detach_one(const SessionRecord& record, Registry& registry) {
-  if (ask_loader(record, registry)) {
+  // A program that has put its probes in itself has nobody to ask.
+  const bool is_own_loader = record.loader == record.target;
+  if (!is_own_loader && ask_loader(record, registry)) {
     return {};
   }
-  if (is_alive(record.loader)) {
+  if (!is_own_loader && is_alive(record.loader)) {
     return fail(Code::kRegistry, "bpf-aot (process " + std::to_string(record.loader.pid) + "), which attached, does not answer");
   }
   const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);

@@ -9,6 +9,7 @@ source_dir=$(cd "$system_dir/../.." && pwd)
 build_dir=${BPFAOT_BUILD_DIR:-$source_dir/build}
 bpf_aotc=${BPF_AOTC:-$build_dir/bin/bpf-aotc}
 bpf_aot=${BPF_AOT:-$build_dir/bin/bpf-aot}
+preload=${BPFAOT_PRELOAD:-$(ls "$build_dir/lib/bpf-aot/$(uname -m)/libbpfaot-preload.so" 2>/dev/null)}
 clang=${BPFAOT_CLANG:-clang-19}
 multiarch=$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
 tmp=$(mktemp -d)
