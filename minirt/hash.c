@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hash map in shared memory: lock-free, for any number of threads and processes, any of which may
- * be stopped, interrupted by a signal that enters this code again, or killed at any instruction.
+ * Hash maps in shared memory (the per-CPU and LRU forms are told apart below): lock-free, for any
+ * number of threads and processes, any of which may be stopped, interrupted by a signal that enters
+ * this code again, or killed at any instruction.
  *
  * Why no locks. A bucket lock would have to be taken back from the dead (tids are reused, and say
  * nothing across PID namespaces), waited for when its holder is stopped by a debugger (bpf-aot
@@ -71,6 +72,22 @@
  * store comes after SWEEPING and undoes it. A delete that was killed between freeing and the second
  * store is made up for by every 64th refused insert sweeping anyway.
  *
+ * Per-CPU values lie outside of the elements, by element and CPU slot. An insert by a program writes
+ * its own slot and zeros the others; an overwrite writes its own. Elements change hands as above, so
+ * BUSY is what keeps an element while a value is written. But the values of two writers are not
+ * the same one here, so the second one may not leave the writing to the first: when that stands
+ * still it writes its own slot all the same. The element stays what it is meanwhile, unless the
+ * first goes on, finishes, and the key is deleted and its element used again, all during one copy.
+ *
+ * LRU forms never report full. When no element is free, a hand goes round over the elements in order
+ * of their index: one that was used since the hand last passed loses its mark and stays; the first
+ * one without a mark is deleted and taken. After kLruMarks elements marks protect no longer, so an
+ * insert costs a bounded time. Used means: looked up by a program, or written when it was there
+ * already; an insert alone is no use. Deleting for this is the same as Delete above except that the
+ * element is known by its index: its state was LIVE (so it is linked) before and after `next` and
+ * the key were read, and the swap that marks `next` fails if anything changed since. Elements in the
+ * hands of others are passed over; if that is all there is, the answer is -ENOMEM, as in the kernel.
+ *
  * Hostile peers. Other processes can write this memory. Indexes are checked against max_entries of
  * the sealed header at every step, and all walks are bounded, so the worst they cause is a wrong
  * answer.
@@ -84,7 +101,9 @@ enum {
   kSparePushes = 64,
   kSpins = 200,
   kYields = 64,
-  kWaits = 64
+  kWaits = 64,
+  kLruMarks = 128,
+  kLruMore = 128
 };
 
 #define kVersion ((uint64_t)1 << 32)
@@ -168,6 +187,7 @@ static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t* state
 }
 
 static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t* state);
+static RT_COLD uint32_t evict(struct rt_map m, uint32_t tid, uint64_t* state);
 
 /* Index of an element that is ALLOCATED by us, or 0 when all are in use; *state is then 0 if that
  * is certain, and 1 if some were on their way in or out. */
@@ -187,7 +207,7 @@ static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t* state) {
     if (index <= m.max_entries && claim(m, index, tid, state))
       return index;
   }
-  return sweep(m, tid, state);
+  return rt_is_lru(m.type) ? evict(m, tid, state) : sweep(m, tid, state);
 }
 
 /* ---- lists ---- */
@@ -336,23 +356,61 @@ static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t* state) {
   return taken;
 }
 
+/* Deletes element `index`, whatever its key, if it is plainly LIVE. */
+static void delete_element(struct rt_map m, uint32_t index) {
+  struct rt_hash_element* e = rt_hash_element(m, index);
+  uint64_t state = rt_load_acquire(&e->state);
+  uint64_t next = rt_load_acquire(&e->next);
+  uint64_t hash = hash_of_element(m, e);
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  if (kind_of(state) != RT_HASH_LIVE || rt_load(&e->state) != state || rt_link_marked(next))
+    return;
+  if (!rt_cas64(&e->next, next, link_to(next, rt_link_index(next)) | RT_LINK_MARK))
+    return;
+  struct position at;
+  find(m, hash, NULL, &at); /* unlinks and frees it, unless somebody else has */
+}
+
+/* An element that is ALLOCATED by us, taken from a key that was not used lately. */
+static RT_COLD uint32_t evict(struct rt_map m, uint32_t tid, uint64_t* state) {
+  for (uint32_t i = 0; i < kLruMarks + kLruMore; i++) {
+    uint32_t index = (uint32_t)(rt_add(&head_of(m)->hand, 1) % m.max_entries) + 1;
+    if (settle(m, index)) {
+      uint8_t* mark = rt_hash_used_mark(m, index);
+      if (i < kLruMarks && rt_load(mark)) {
+        rt_store(mark, (uint8_t)0);
+        continue;
+      }
+      delete_element(m, index);
+    }
+    if (claim(m, index, tid, state))
+      return index;
+  }
+  *state = 1;
+  return 0;
+}
+
 /* ---- operations ---- */
 
 RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
-                                  const void* key) {
+                                  const void* key, uint32_t cpu, bool touch) {
   struct rt_map m = rt_map_of_header(header, data);
   struct position at;
   if (!find(m, rt_hash_key(key, m.key_size), key, &at) || !at.index)
     return NULL;
-  return (uint8_t*)rt_hash_element(m, at.index) + rt_hash_value_offset(m);
+  if (touch)
+    rt_hash_touch(m, at.index);
+  return rt_hash_value(m, at.index, cpu);
 }
 
 enum overwrite { kWritten, kGone, kOwnBusy };
 
 /* Overwrites the value of the element found at `at`. kGone: it was deleted; look again. */
 static enum overwrite overwrite(struct rt_map m, const struct position* at, const void* value,
-                                uint32_t tid) {
+                                uint64_t who) {
   struct rt_hash_element* e = rt_hash_element(m, at->index);
+  uint32_t tid = (uint32_t)who;
+  uint8_t* to = rt_hash_value(m, at->index, (uint32_t)(who >> 32));
   uint64_t busy = rt_hash_with_kind(at->state, RT_HASH_BUSY | tid);
   for (uint32_t i = 0; i < kSpins + kYields; i++) {
     uint64_t state = rt_load_acquire(&e->state);
@@ -374,13 +432,17 @@ static enum overwrite overwrite(struct rt_map m, const struct position* at, cons
     if (!rt_cas64(&e->state, state, busy))
       continue;
     bool marked = rt_link_marked(rt_load_acquire(&e->next));
-    if (!marked)
-      rt_copy_value((uint8_t*)e + rt_hash_value_offset(m), value, m.value_size);
+    if (!marked) {
+      rt_hash_touch(m, at->index);
+      rt_copy_value(to, value, m.value_size);
+    }
     if (!rt_cas64(&e->state, busy, rt_hash_with_kind(busy, RT_HASH_LIVE)))
       release(m, at->index, busy | RT_HASH_DELETED);
     return marked ? kGone : kWritten;
   }
-  return kWritten; /* its writer stands still and will overwrite what we would have written */
+  if (rt_is_per_cpu_hash(m.type)) /* its writer stands still, and writes another value than ours */
+    rt_copy_value(to, value, m.value_size);
+  return kWritten; /* else: it will overwrite what we would have written */
 }
 
 RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, void* data,
@@ -390,10 +452,19 @@ RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, voi
   release(m, (uint32_t)(offset / header->aux[RT_HASH_STRIDE]) + 1, busy | RT_HASH_DELETED);
 }
 
-static void fill(struct rt_map m, struct rt_hash_element* e, const void* key, const void* value) {
+static void fill(struct rt_map m, uint32_t index, const void* key, const void* value,
+                 uint32_t cpu) {
+  struct rt_hash_element* e = rt_hash_element(m, index);
   for (uint32_t i = 0; i < rt_key_words(m.key_size); i++)
     rt_store(&e->key[i], rt_key_word(key, m.key_size, i));
-  rt_copy_value((uint8_t*)e + rt_hash_value_offset(m), value, m.value_size);
+  rt_copy_value(rt_hash_value(m, index, cpu), value, m.value_size);
+  if (rt_is_lru(m.type))
+    rt_store(rt_hash_used_mark(m, index), (uint8_t)0);
+  for (uint32_t other = 0; rt_is_per_cpu_hash(m.type) && other < m.header->cpus; other++) {
+    uint64_t* words = (uint64_t*)rt_hash_value(m, index, other);
+    for (uint32_t i = 0; other != cpu && i < m.elem_size / 8; i++)
+      rt_store(&words[i], (uint64_t)0);
+  }
 }
 
 /* Links the filled element `index` under the head that `at` saw. */
@@ -408,12 +479,13 @@ static bool link_element(struct rt_map m, const struct position* at, uint32_t in
 }
 
 RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
-                               const void* value, uint64_t flags, uint32_t tid) {
+                               const void* value, uint64_t flags, uint64_t who) {
   if (flags > RT_BPF_EXIST)
     return -RT_EINVAL; /* with BPF_F_LOCK too: no value here has a bpf_spin_lock */
   struct rt_map m = rt_map_of_header(header, data);
   uint64_t hash = rt_hash_key(key, m.key_size);
   struct position at;
+  uint32_t tid = (uint32_t)who;
   uint32_t mine = 0;
   uint64_t state = 0;
   uint32_t waits = 0;
@@ -426,7 +498,7 @@ RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* dat
         result = -RT_EEXIST;
         break;
       }
-      enum overwrite done = overwrite(m, &at, value, tid);
+      enum overwrite done = overwrite(m, &at, value, who);
       if (done == kGone)
         continue;
       result = done == kWritten ? 0 : -RT_EBUSY;
@@ -447,10 +519,10 @@ RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* dat
           rt_syscall6(RT_NR_sched_yield, 0, 0, 0, 0, 0, 0);
           continue;
         }
-        result = -RT_E2BIG;
+        result = rt_is_lru(m.type) ? -RT_ENOMEM : -RT_E2BIG;
         break;
       }
-      fill(m, rt_hash_element(m, mine), key, value);
+      fill(m, mine, key, value, (uint32_t)(who >> 32));
     }
     if (link_element(m, &at, mine, state))
       return 0;

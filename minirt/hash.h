@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Hash map: layout, hash function and the lookup that inlines into programs. How it all holds
- * together is explained at the top of hash.c.
+ * Hash map and its per-CPU and LRU forms: layout, hash function and the lookup that inlines into
+ * programs. How it all holds together is explained at the top of hash.c.
  */
 #pragma once
 
@@ -12,8 +12,9 @@ enum {                       /* indexes into aux */
        RT_HASH_BUCKETS = 1,  /* offset of the bucket words in the data */
        RT_HASH_ELEMENTS = 2, /* offset of element 1 */
        RT_HASH_STRIDE = 3,   /* bytes of an element */
-       RT_HASH_VALUE = 4,    /* offset of the value in an element */
-       RT_HASH_SPARES = 5,   /* offset of the links of the stack of free elements, uint32_t each */
+       RT_HASH_VALUE = 4,    /* offset of the value in an element; per CPU: of all values */
+       RT_HASH_SPARES = 5,   /* offset of the links of the stack of free elements, uint32_t each;
+                                LRU: then a byte for each element, set when it is used */
 };
 
 struct rt_hash_head { /* at the start of the data; zero is the empty map */
@@ -23,7 +24,8 @@ struct rt_hash_head { /* at the start of the data; zero is the empty map */
   uint32_t reserved1[15];
   uint32_t full;    /* RT_HASH_FULL_* */
   uint32_t refused; /* inserts refused since */
-  uint64_t reserved2[7];
+  uint64_t hand;    /* LRU: where the search for an unused element goes on */
+  uint64_t reserved2[6];
 };
 
 /* An element, 8-aligned; the key follows, padded with zeros to 8, then the value. */
@@ -93,13 +95,48 @@ RT_INLINE uint64_t* rt_hash_bucket(struct rt_map m, uint64_t hash) {
          (hash & m.header->aux[RT_HASH_MASK]);
 }
 
+RT_INLINE bool rt_is_per_cpu_hash(uint32_t type) {
+  return type == RT_MAP_PERCPU_HASH || type == RT_MAP_LRU_PERCPU_HASH;
+}
+RT_INLINE bool rt_is_lru(uint32_t type) {
+  return type == RT_MAP_LRU_HASH || type == RT_MAP_LRU_PERCPU_HASH;
+}
+RT_INLINE bool rt_is_hash(uint32_t type) {
+  return type == RT_MAP_HASH || rt_is_per_cpu_hash(type) || rt_is_lru(type);
+}
+
 RT_INLINE uint32_t rt_hash_value_offset(struct rt_map m) {
   return (uint32_t)sizeof(struct rt_hash_element) + rt_round_up8(m.key_size);
 }
 
 RT_INLINE struct rt_hash_element* rt_hash_element(struct rt_map m, uint32_t index) {
-  uint64_t stride = rt_hash_value_offset(m) + (uint64_t)m.elem_size;
+  uint64_t stride =
+      rt_hash_value_offset(m) + (rt_is_per_cpu_hash(m.type) ? 0 : (uint64_t)m.elem_size);
   return (struct rt_hash_element*)(m.data + m.header->aux[RT_HASH_ELEMENTS] + (index - 1) * stride);
+}
+
+/* Values of one CPU slot are together, and begin on a cache line of their own. */
+RT_INLINE uint64_t rt_hash_cpu_stride(struct rt_map m) {
+  return ((uint64_t)m.max_entries * m.elem_size + 63) & ~(uint64_t)63;
+}
+
+RT_INLINE uint8_t* rt_hash_value(struct rt_map m, uint32_t index, uint32_t cpu) {
+  if (rt_is_per_cpu_hash(m.type))
+    return m.data + m.header->aux[RT_HASH_VALUE] + cpu * rt_hash_cpu_stride(m) +
+           (index - 1) * (uint64_t)m.elem_size;
+  return (uint8_t*)rt_hash_element(m, index) + rt_hash_value_offset(m);
+}
+
+/* Tells the LRU forms that an element is used. Mostly it is known, and the line stays shared. */
+RT_INLINE uint8_t* rt_hash_used_mark(struct rt_map m, uint32_t index) {
+  return m.data + m.header->aux[RT_HASH_SPARES] + 4 * (uint64_t)m.max_entries + (index - 1);
+}
+RT_INLINE void rt_hash_touch(struct rt_map m, uint32_t index) {
+  if (!rt_is_lru(m.type))
+    return;
+  uint8_t* mark = rt_hash_used_mark(m, index);
+  if (!rt_load(mark))
+    rt_store(mark, (uint8_t)1);
 }
 
 RT_INLINE bool rt_hash_key_equals(const struct rt_hash_element* e, const void* key, uint32_t size) {
@@ -110,9 +147,10 @@ RT_INLINE bool rt_hash_key_equals(const struct rt_hash_element* e, const void* k
 }
 
 RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
-                                  const void* key);
+                                  const void* key, uint32_t cpu, bool touch);
+/* `who` is CPU slot << 32 | tid. */
 RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
-                               const void* value, uint64_t flags, uint32_t tid);
+                               const void* value, uint64_t flags, uint64_t who);
 RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* data, const void* key);
 /* Frees an element that we held BUSY and that was deleted meanwhile. */
 RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, void* data,
@@ -138,7 +176,7 @@ enum rt_hash_quick { RT_HASH_FOUND, RT_HASH_ABSENT, RT_HASH_UNCLEAR };
 /* The walk of hash.c without helping: at the first sign of somebody else's change it is UNCLEAR and
  * left to the slow one. */
 RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void* key,
-                                                struct rt_hash_element** found, uint64_t* state) {
+                                                uint32_t* found, uint64_t* state) {
   uint64_t* link = rt_hash_bucket(m, rt_hash_key(key, m.key_size));
   uint64_t word = rt_load_acquire(link);
   for (uint32_t steps = 0; steps < 16; steps++) {
@@ -155,7 +193,7 @@ RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void* key
     if (rt_unlikely(rt_load(link) != word || rt_link_marked(next)))
       break;
     if (equal) {
-      *found = e;
+      *found = index;
       return RT_HASH_FOUND;
     }
     link = &e->next;
@@ -164,29 +202,39 @@ RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void* key
   return RT_HASH_UNCLEAR;
 }
 
-RT_INLINE void* rt_hash_lookup(struct rt_map m, const void* key) {
-  struct rt_hash_element* e;
+/* `touch`: it is a program that looks, which is what an LRU map counts as use. */
+RT_INLINE void* rt_hash_lookup(struct rt_map m, const void* key, uint32_t cpu, bool touch) {
+  uint32_t index;
   uint64_t state;
-  enum rt_hash_quick quick = rt_hash_quick_find(m, key, &e, &state);
-  if (quick == RT_HASH_FOUND)
-    return (uint8_t*)e + rt_hash_value_offset(m);
-  return rt_likely(quick == RT_HASH_ABSENT) ? NULL : rt_hash_lookup_slow(m.header, m.data, key);
+  enum rt_hash_quick quick = rt_hash_quick_find(m, key, &index, &state);
+  if (quick == RT_HASH_FOUND) {
+    if (touch)
+      rt_hash_touch(m, index);
+    return rt_hash_value(m, index, cpu);
+  }
+  return rt_likely(quick == RT_HASH_ABSENT)
+             ? NULL
+             : rt_hash_lookup_slow(m.header, m.data, key, cpu, touch);
 }
 
 /* Overwriting an existing value in the undisturbed case. False: nothing is done, or it is not known
  * whether the key still exists; rt_hash_update tells. */
 RT_INLINE bool rt_hash_quick_overwrite(struct rt_map m, const void* key, const void* value,
-                                       uint32_t tid) {
-  struct rt_hash_element* e;
+                                       uint32_t cpu, uint32_t tid) {
+  uint32_t index;
   uint64_t state;
-  if (rt_hash_quick_find(m, key, &e, &state) != RT_HASH_FOUND || (uint32_t)state != RT_HASH_LIVE)
+  if (rt_hash_quick_find(m, key, &index, &state) != RT_HASH_FOUND ||
+      (uint32_t)state != RT_HASH_LIVE)
     return false;
+  struct rt_hash_element* e = rt_hash_element(m, index);
   uint64_t busy = rt_hash_with_kind(state, RT_HASH_BUSY | tid);
   if (rt_unlikely(!rt_cas64(&e->state, state, busy)))
     return false;
   bool marked = rt_link_marked(rt_load_acquire(&e->next));
-  if (rt_likely(!marked))
-    rt_copy_value((uint8_t*)e + rt_hash_value_offset(m), value, m.value_size);
+  if (rt_likely(!marked)) {
+    rt_hash_touch(m, index);
+    rt_copy_value(rt_hash_value(m, index, cpu), value, m.value_size);
+  }
   if (rt_unlikely(!rt_cas64(&e->state, busy, state)))
     rt_hash_release_deleted(m.header, m.data, e, busy);
   return !marked;

@@ -21,6 +21,8 @@ uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const void* key,
                                      uint64_t flags);
 uint64_t __bpfaot_rt_map_delete_elem(rt_env* env, rt_desc* map, const void* key);
 
+void* __bpfaot_rt_map_lookup_percpu_elem(rt_env* env, rt_desc* map, const void* key, uint64_t cpu);
+
 uint64_t __bpfaot_rt_map_push_elem(rt_env* env, rt_desc* map, const void* value, uint64_t flags);
 uint64_t __bpfaot_rt_map_pop_elem(rt_env* env, rt_desc* map, void* value);
 uint64_t __bpfaot_rt_map_peek_elem(rt_env* env, rt_desc* map, void* value);

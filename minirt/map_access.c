@@ -11,6 +11,7 @@
 
 enum { /* map_flags of BPF_MAP_CREATE */
        kNoPrealloc = 1u << 0,
+       kNoCommonLru = 1u << 1,
        kNumaNode = 1u << 2,
        kReadOnly = 1u << 3,
        kWriteOnly = 1u << 4,
@@ -21,7 +22,7 @@ enum { /* map_flags of BPF_MAP_CREATE */
        kPreserveElems = 1u << 11,
        kAccess = kNumaNode | kReadOnly | kWriteOnly | kReadOnlyProg | kWriteOnlyProg,
 };
-enum { kPage = 4096, kMaxKey = 512, kMaxValue = 1 << 29 };
+enum { kPage = 4096, kMaxKey = 512, kMaxValue = 1 << 29, kMaxPerCpuValue = 32 << 10 };
 #define kMaxData ((uint64_t)1 << 40)
 
 static uint64_t round_up(uint64_t n, uint64_t to) {
@@ -30,10 +31,10 @@ static uint64_t round_up(uint64_t n, uint64_t to) {
 
 static int layout_array(struct bpfaot_map_header* h) {
   bool per_cpu = h->type == RT_MAP_PERCPU_ARRAY;
-  uint32_t allowed = kAccess | (per_cpu ? 0 : (uint32_t)kMmapable);
+  uint32_t allowed = per_cpu ? kAccess & ~(uint32_t)kNumaNode : kAccess | (uint32_t)kMmapable;
   if (h->key_size != 4 || !h->value_size || !h->max_entries || (h->map_flags & ~allowed))
     return -RT_EINVAL;
-  if (h->value_size > kMaxValue)
+  if (h->value_size > (per_cpu ? kMaxPerCpuValue : kMaxValue))
     return -RT_E2BIG;
   uint64_t stride = round_up((uint64_t)h->max_entries * h->elem_size, 64);
   h->aux[RT_PERCPU_STRIDE] = stride;
@@ -41,23 +42,49 @@ static int layout_array(struct bpfaot_map_header* h) {
   return per_cpu && !h->cpus ? -RT_EINVAL : 0;
 }
 
-static int layout_hash(struct bpfaot_map_header* h) {
-  if (!h->key_size || !h->value_size || !h->max_entries ||
-      (h->map_flags & ~(kAccess | kNoPrealloc | kZeroSeed)))
+/* In the order in which the kernel looks, which decides the error. */
+static int check_hash(const struct bpfaot_map_header* h) {
+  bool per_cpu = rt_is_per_cpu_hash(h->type), lru = rt_is_lru(h->type);
+  if (h->map_flags & ~(kAccess | kNoPrealloc | kNoCommonLru | kZeroSeed))
     return -RT_EINVAL;
-  if (h->key_size > kMaxKey || h->value_size > kMaxValue || h->max_entries > 1u << 30)
+  if (!lru && (h->map_flags & kNoCommonLru))
+    return -RT_EINVAL;
+  if (lru && (h->map_flags & kNoPrealloc))
+    return -RT_ENOTSUPP;
+  if ((h->map_flags & kNumaNode) && (per_cpu || (h->map_flags & kNoCommonLru)))
+    return -RT_EINVAL;
+  if (!h->key_size || !h->value_size || !h->max_entries)
+    return -RT_EINVAL;
+  if (h->key_size > kMaxKey || h->value_size > (per_cpu ? kMaxPerCpuValue : kMaxValue) ||
+      h->max_entries > 1u << 30)
     return -RT_E2BIG;
+  return per_cpu && !h->cpus ? -RT_EINVAL : 0;
+}
+
+static int layout_hash(struct bpfaot_map_header* h) {
+  int result = check_hash(h);
+  if (result)
+    return result;
+  bool per_cpu = rt_is_per_cpu_hash(h->type);
   uint64_t buckets = 1;
   while (buckets < h->max_entries)
     buckets *= 2;
-  uint64_t stride = sizeof(struct rt_hash_element) + rt_round_up8(h->key_size) + h->elem_size;
+  uint64_t stride = sizeof(struct rt_hash_element) + rt_round_up8(h->key_size);
+  h->aux[RT_HASH_VALUE] = stride;
+  if (!per_cpu)
+    stride += h->elem_size;
   h->aux[RT_HASH_MASK] = buckets - 1;
   h->aux[RT_HASH_BUCKETS] = sizeof(struct rt_hash_head);
   h->aux[RT_HASH_ELEMENTS] = round_up(sizeof(struct rt_hash_head) + 8 * buckets, 64);
   h->aux[RT_HASH_STRIDE] = stride;
-  h->aux[RT_HASH_VALUE] = stride - h->elem_size;
   h->aux[RT_HASH_SPARES] = h->aux[RT_HASH_ELEMENTS] + stride * h->max_entries;
   h->data_size = h->aux[RT_HASH_SPARES] + 4 * (uint64_t)h->max_entries;
+  if (rt_is_lru(h->type))
+    h->data_size += h->max_entries;
+  if (per_cpu) {
+    h->aux[RT_HASH_VALUE] = round_up(h->data_size, 64);
+    h->data_size = h->aux[RT_HASH_VALUE] + h->cpus * rt_hash_cpu_stride(rt_map_of_header(h, NULL));
+  }
   return 0;
 }
 
@@ -105,7 +132,7 @@ static int layout_file_array(struct bpfaot_map_header* h) {
   bool perf = h->type == RT_MAP_PERF_EVENT_ARRAY;
   if (perf && !h->max_entries)
     h->max_entries = h->cpus;
-  uint32_t allowed = kReadOnly | kWriteOnly | (perf ? (uint32_t)kPreserveElems : 0);
+  uint32_t allowed = kNumaNode | kReadOnly | kWriteOnly | (perf ? (uint32_t)kPreserveElems : 0);
   if (h->key_size != 4 || h->value_size != 4 || !h->max_entries || (h->map_flags & ~allowed))
     return -RT_EINVAL;
   if (perf)
@@ -125,7 +152,7 @@ int bpfaot_map_layout(struct bpfaot_map_header* h) {
   h->elem_size = rt_round_up8(h->value_size);
   if (rt_is_array(h->type))
     result = layout_array(h);
-  else if (h->type == RT_MAP_HASH)
+  else if (rt_is_hash(h->type))
     result = layout_hash(h);
   else if (rt_is_queue(h->type))
     result = layout_queue(h);
@@ -156,30 +183,34 @@ static struct rt_map rt_map_of_view(const struct bpfaot_map_view* view) {
   return rt_map_of_header(view->header, view->data);
 }
 
+static bool is_other_cpu(struct rt_map m, uint32_t cpu) {
+  return (m.type == RT_MAP_PERCPU_ARRAY || rt_is_per_cpu_hash(m.type)) && cpu >= m.header->cpus;
+}
+
 void* bpfaot_map_lookup(const struct bpfaot_map_view* map, const void* key, uint32_t cpu) {
   struct rt_map m = rt_map_of_view(map);
+  if (is_other_cpu(m, cpu))
+    return NULL;
   if (rt_is_array(m.type))
-    return m.type == RT_MAP_PERCPU_ARRAY && cpu >= m.header->cpus ? NULL
-                                                                  : rt_array_lookup(m, key, cpu);
-  if (m.type == RT_MAP_HASH)
-    return rt_hash_lookup(m, key);
+    return rt_array_lookup(m, key, cpu);
+  if (rt_is_hash(m.type))
+    return rt_hash_lookup(m, key, cpu, false);
   return NULL;
 }
 
 int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const void* value,
                       uint64_t flags, uint32_t cpu) {
   struct rt_map m = rt_map_of_view(map);
-  if (rt_is_array(m.type)) {
-    if (m.type == RT_MAP_PERCPU_ARRAY && cpu >= m.header->cpus)
-      return -RT_E2BIG;
+  if (is_other_cpu(m, cpu))
+    return -RT_E2BIG;
+  if (rt_is_array(m.type))
     return (int)rt_array_update(m, key, value, flags, cpu);
-  }
-  if (m.type == RT_MAP_HASH) {
+  if (rt_is_hash(m.type)) {
     uint32_t tid = rt_gettid();
     if (flags != RT_BPF_NOEXIST && flags <= RT_BPF_EXIST &&
-        rt_hash_quick_overwrite(m, key, value, tid))
+        rt_hash_quick_overwrite(m, key, value, cpu, tid))
       return 0;
-    return (int)rt_hash_update(m.header, m.data, key, value, flags, tid);
+    return (int)rt_hash_update(m.header, m.data, key, value, flags, (uint64_t)cpu << 32 | tid);
   }
   if (rt_is_queue(m.type))
     return bpfaot_map_push(map, value, flags);
@@ -197,7 +228,7 @@ int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const 
 
 int bpfaot_map_delete(const struct bpfaot_map_view* map, const void* key) {
   struct rt_map m = rt_map_of_view(map);
-  if (m.type == RT_MAP_HASH)
+  if (rt_is_hash(m.type))
     return (int)rt_hash_delete(m.header, m.data, key);
   if (m.type == RT_MAP_CGROUP_ARRAY) {
     uint32_t* slot = cgroup_slot(m, key);
@@ -239,7 +270,7 @@ int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_nu
   struct rt_map m = rt_map_of_view(map);
   if (rt_is_array(m.type))
     return array_next_key(m, key_or_null, next);
-  if (m.type == RT_MAP_HASH)
+  if (rt_is_hash(m.type))
     return (int)rt_hash_next_key(m.header, m.data, key_or_null, next);
   if (rt_is_queue(m.type))
     return -RT_EINVAL;

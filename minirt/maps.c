@@ -11,8 +11,8 @@ RT_HELPER void* __bpfaot_rt_map_lookup_elem(rt_env* env, rt_desc* map, const voi
   struct rt_map m = rt_map_of(map);
   if (rt_is_array(m.type))
     return rt_array_lookup(m, key, env->cpu);
-  if (m.type == RT_MAP_HASH)
-    return rt_hash_lookup(m, key);
+  if (rt_is_hash(m.type))
+    return rt_hash_lookup(m, key, env->cpu, true);
   return NULL;
 }
 
@@ -21,12 +21,13 @@ RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const 
   struct rt_map m = rt_map_of(map);
   if (rt_is_array(m.type))
     return (uint64_t)rt_array_update(m, key, value, flags, env->cpu);
-  if (m.type == RT_MAP_HASH) {
+  if (rt_is_hash(m.type)) {
     uint32_t tid = rt_owner(env);
     if ((flags == RT_BPF_ANY || flags == RT_BPF_EXIST) &&
-        rt_likely(rt_hash_quick_overwrite(m, key, value, tid)))
+        rt_likely(rt_hash_quick_overwrite(m, key, value, env->cpu, tid)))
       return 0;
-    return (uint64_t)rt_hash_update(m.header, m.data, key, value, flags, tid);
+    return (uint64_t)rt_hash_update(m.header, m.data, key, value, flags,
+                                    (uint64_t)env->cpu << 32 | tid);
   }
   return (uint64_t)-RT_EOPNOTSUPP;
 }
@@ -34,7 +35,20 @@ RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const 
 RT_HELPER uint64_t __bpfaot_rt_map_delete_elem(rt_env* env, rt_desc* map, const void* key) {
   (void)env;
   struct rt_map m = rt_map_of(map);
-  if (m.type == RT_MAP_HASH)
+  if (rt_is_hash(m.type))
     return (uint64_t)rt_hash_delete(m.header, m.data, key);
   return rt_is_array(m.type) ? (uint64_t)-RT_EINVAL : (uint64_t)-RT_EOPNOTSUPP;
+}
+
+/* The value of another CPU slot, which its holder may be changing. */
+RT_HELPER void* __bpfaot_rt_map_lookup_percpu_elem(rt_env* env, rt_desc* map, const void* key,
+                                                   uint64_t cpu) {
+  (void)env;
+  struct rt_map m = rt_map_of(map);
+  uint32_t slot = (uint32_t)cpu;
+  if (slot >= m.header->cpus)
+    return NULL;
+  if (m.type == RT_MAP_PERCPU_ARRAY)
+    return rt_array_lookup(m, key, slot);
+  return rt_is_per_cpu_hash(m.type) ? rt_hash_lookup(m, key, slot, true) : NULL;
 }

@@ -52,6 +52,7 @@ enum {
   RT_ESRCH = 3,
   RT_E2BIG = 7,
   RT_EAGAIN = 11,
+  RT_ENOMEM = 12,
   RT_EFAULT = 14,
   RT_EBUSY = 16,
   RT_EEXIST = 17,
@@ -59,14 +60,18 @@ enum {
   RT_ENOSPC = 28,
   RT_ENOSYS = 38,
   RT_EOPNOTSUPP = 95,
+  RT_ENOTSUPP = 524, /* the kernel's own, not of errno.h */
 };
 
 enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */
        RT_MAP_HASH = 1,
        RT_MAP_ARRAY = 2,
        RT_MAP_PERF_EVENT_ARRAY = 4,
+       RT_MAP_PERCPU_HASH = 5,
        RT_MAP_PERCPU_ARRAY = 6,
        RT_MAP_CGROUP_ARRAY = 8,
+       RT_MAP_LRU_HASH = 9,
+       RT_MAP_LRU_PERCPU_HASH = 10,
        RT_MAP_QUEUE = 22,
        RT_MAP_STACK = 23,
        RT_MAP_RINGBUF = 27,

@@ -8,10 +8,10 @@ bpfaot_test(test_minirt
   USES minirt_native LABELS unit)
 bpfaot_test(test_minirt_stress
   SOURCES unit/minirt/runtime.cpp unit/minirt/stress_test.cpp unit/minirt/kill_test.cpp
-    unit/minirt/queue_stress_test.cpp
+    unit/minirt/queue_stress_test.cpp unit/minirt/hash_forms_test.cpp
   USES minirt_native LABELS unit)
 bpfaot_test(test_minirt_kernel
-  SOURCES unit/minirt/runtime.cpp unit/minirt/kernel_test.cpp
+  SOURCES unit/minirt/runtime.cpp unit/minirt/kernel_test.cpp unit/minirt/differential_test.cpp
   USES minirt_native LABELS "oracle;kernel")
 bpfaot_test(test_minirt_bitcode SOURCES unit/minirt/bitcode_test.cpp LABELS unit)
 target_compile_definitions(test_minirt_bitcode PRIVATE

@@ -14,6 +14,7 @@ using namespace bpf;
 
 constexpr uint64_t kMaxSize = 1u << 29; // of a buffer, as in the kernel
 constexpr int64_t kMaxErrno = 4095;
+constexpr int32_t kMapLookup = 1;
 constexpr uint64_t kMaxRecord = INT32_MAX; // beyond it no ring can hold it
 
 // Copies a string and leaves what follows the terminator as it was.
@@ -137,7 +138,8 @@ Status Walker::check_key_or_value(CallContext& call, Reg r, bool key) {
                  "size 0", "a size in the object");
   TRY(check_helper_memory(r, {size, size, true}, Access::read));
   const bool is_array = call.map->type == MapType::array || call.map->type == MapType::percpu_array;
-  if (key && is_array && size == 4)
+  // The lookup of one CPU's value may also fail for the CPU.
+  if (key && is_array && size == 4 && call.info->id == kMapLookup)
     if (const std::optional<Scalar> index = constant_on_stack(state_.reg(r), size))
       call.key_is_in_range = index->umax < call.map->max_entries;
   return {};

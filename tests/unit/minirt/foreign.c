@@ -199,6 +199,37 @@ static void* queue_worker(void* arg) {
   return (void*)(uintptr_t)(sum + 1);
 }
 
+/* Elements of an LRU map go from hand to hand; a value must stay with its key. */
+static void* lru_worker(void* arg) {
+  const struct bpfaot_map_view* map = arg;
+  for (uint64_t i = 0; i < kRuns / 4; i++) {
+    uint64_t key = i * 7 % 50, value[2] = {key, ~key};
+    if (bpfaot_map_update(map, &key, value, 0, 0) != 0)
+      return (void*)1;
+  }
+  return NULL;
+}
+
+static void check_lru(void) {
+  struct bpfaot_map_view map = make_map(3, 9, 8, 16, 20);
+  pthread_t threads[kThreads];
+  for (int i = 0; i < kThreads; i++)
+    pthread_create(&threads[i], NULL, lru_worker, &map);
+  for (int i = 0; i < kThreads; i++) {
+    void* bad;
+    pthread_join(threads[i], &bad);
+    CHECK(!bad);
+  }
+  uint64_t key, count = 0;
+  for (int r = bpfaot_map_next_key(&map, NULL, &key); !r;
+       r = bpfaot_map_next_key(&map, &key, &key)) {
+    const uint64_t* value = bpfaot_map_lookup(&map, &key, 0);
+    CHECK(value && value[0] == key && value[1] == ~key);
+    count++;
+  }
+  CHECK(count <= 20 && count > 10);
+}
+
 static void check_queues(void) {
   for (uint32_t type = 22; type <= 23; type++) {
     struct bpfaot_map_view map = make_map(3, type, 0, 24, kThreads / 2);
@@ -244,6 +275,7 @@ int main(void) {
   check_hash();
   check_threads();
   check_queues();
+  check_lru();
   check_death();
   printf("%llu failures\n", (unsigned long long)failures);
   return failures != 0;
