@@ -10,8 +10,10 @@ add_library(bpfaot_patch STATIC
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/patch.cpp
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/trampoline.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/decode.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/riscv64/facts.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/liveness.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/patch.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/riscv64/trampoline.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/facts.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/patch.cpp
@@ -21,11 +23,14 @@ target_link_libraries(bpfaot_patch PUBLIC bpfaot_flags bpfaot_support)
 
 # What the support code of each machine must not use.
 set(bpfaot_support_flags_aarch64 -mgeneral-regs-only -mno-outline-atomics -mbranch-protection=none -mcmodel=tiny)
+set(bpfaot_support_flags_riscv64 -mno-relax)
 set(bpfaot_support_flags_x86_64 -mgeneral-regs-only -mno-red-zone -fcf-protection=none -mfsgsbase)
+set(bpfaot_support_flags -O2 -ffreestanding -fno-stack-protector -fno-jump-tables -fno-asynchronous-unwind-tables
+  -fno-lto -fno-sanitize=all)
 set(bpfaot_support_c ${CMAKE_CURRENT_LIST_DIR}/${CMAKE_SYSTEM_PROCESSOR}/support.c)
 if(EXISTS ${bpfaot_support_c})
   target_sources(bpfaot_patch PRIVATE ${bpfaot_support_c})
   target_compile_definitions(bpfaot_patch PRIVATE BPFAOT_HAS_SUPPORT)
   set_source_files_properties(${bpfaot_support_c} TARGET_DIRECTORY bpfaot_patch PROPERTIES COMPILE_OPTIONS
-    "-O2;-ffreestanding;-fno-stack-protector;-fno-jump-tables;-fno-asynchronous-unwind-tables;-fno-lto;$<$<C_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>;-fno-sanitize=all;${bpfaot_support_flags_${CMAKE_SYSTEM_PROCESSOR}}")
+    "${bpfaot_support_flags};$<$<C_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>;${bpfaot_support_flags_${CMAKE_SYSTEM_PROCESSOR}}")
 endif()

@@ -32,6 +32,10 @@
 #include "bpfaot/abi.h"
 #include "targets/arena.h"
 
+#ifndef SUPPORT_HASH_FACTOR /* where compilers would read it from memory, it has another form */
+#define SUPPORT_HASH_FACTOR 0x9e3779b97f4a7c15ull
+#endif
+
 enum { kReserved = 0, kTaken = 1 };
 
 INLINE uint64_t thread_key(void) {
@@ -67,7 +71,7 @@ INLINE struct bpfaot_thread *slot_at(const struct bpfaot_thread_table *table, ui
 INLINE struct bpfaot_thread *find_thread(uint64_t key, int claim) {
   struct bpfaot_thread_table *table = (struct bpfaot_thread_table *)support_arena()->table;
   const uint64_t capacity = 1ull << table->capacity_log2;
-  uint64_t index = ((key >> 6) * 0x9e3779b97f4a7c15ull) >> (64 - table->capacity_log2);
+  uint64_t index = ((key >> 6) * SUPPORT_HASH_FACTOR) >> (64 - table->capacity_log2);
   for (uint64_t step = 0; step < capacity; ++step, index = (index + 1) & (capacity - 1)) {
     struct bpfaot_thread *thread = slot_at(table, index);
     uint64_t seen = __atomic_load_n(&thread->key, __ATOMIC_ACQUIRE);

@@ -11,3 +11,33 @@ find_program(BPFAOT_RISCV64_OBJDUMP NAMES riscv64-linux-gnu-objdump)
 target_compile_definitions(test_patch PRIVATE
   LLVM_OBJDUMP="$<$<BOOL:${BPFAOT_LLVM_OBJDUMP}>:${BPFAOT_LLVM_OBJDUMP}>"
   RISCV64_OBJDUMP="$<$<BOOL:${BPFAOT_RISCV64_OBJDUMP}>:${BPFAOT_RISCV64_OBJDUMP}>")
+
+# Trampolines at work on the other machine, where a cross compiler and qemu-user are installed.
+find_program(BPFAOT_CROSS_CXX_riscv64 riscv64-linux-gnu-g++)
+find_program(BPFAOT_QEMU_riscv64 NAMES qemu-riscv64-static qemu-riscv64)
+if(BPFAOT_CROSS_CXX_riscv64 AND BPFAOT_QEMU_riscv64)
+  set(program ${CMAKE_BINARY_DIR}/tests/patch_riscv64)
+  set(sources support/diagnostic.cpp support/hex.cpp targets/support_code.cpp targets/riscv64/decode.cpp
+    targets/riscv64/facts.cpp targets/riscv64/liveness.cpp targets/riscv64/patch.cpp targets/riscv64/trampoline.cpp
+    tests/patch/riscv64/rig.cpp tests/patch/riscv64/execute.cpp tests/patch/riscv64/victims.S)
+  list(TRANSFORM sources PREPEND ${PROJECT_SOURCE_DIR}/)
+  set(support ${CMAKE_BINARY_DIR}/tests/patch_riscv64_support.o)
+  foreach(flags IN ITEMS bpfaot_support_flags bpfaot_support_flags_riscv64)
+    get_directory_property(${flags} DIRECTORY ${PROJECT_SOURCE_DIR}/targets DEFINITION ${flags})
+  endforeach()
+  add_custom_command(OUTPUT ${program}
+    COMMAND ${BPFAOT_CROSS_CXX_riscv64} -x c -std=gnu11 ${bpfaot_support_flags}
+      -fno-tree-loop-distribute-patterns ${bpfaot_support_flags_riscv64}
+      -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include -c ${PROJECT_SOURCE_DIR}/targets/riscv64/support.c -o ${support}
+    COMMAND ${BPFAOT_CROSS_CXX_riscv64} -std=gnu++20 -O1 -Wall -Wextra -Wno-missing-field-initializers -static
+      -DBPFAOT_HAS_SUPPORT -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include ${sources} ${support} -o ${program}
+    DEPENDS ${sources} ${PROJECT_SOURCE_DIR}/targets/riscv64/support.c ${PROJECT_SOURCE_DIR}/targets/riscv64/support_arch.h
+      ${PROJECT_SOURCE_DIR}/targets/riscv64/patch.h ${PROJECT_SOURCE_DIR}/targets/riscv64/emit.h
+      ${PROJECT_SOURCE_DIR}/targets/patch.h ${PROJECT_SOURCE_DIR}/targets/shadow_stack.h
+      ${PROJECT_SOURCE_DIR}/targets/support_link.h ${PROJECT_SOURCE_DIR}/targets/arena.h
+      ${PROJECT_SOURCE_DIR}/tests/patch/riscv64/rig.h
+    COMMENT "trampoline test for riscv64" VERBATIM)
+  add_custom_target(patch_foreign_riscv64 ALL DEPENDS ${program})
+  add_test(NAME patch_riscv64 COMMAND ${BPFAOT_QEMU_riscv64} ${program})
+  set_tests_properties(patch_riscv64 PROPERTIES LABELS "unit;patch;qemu" TIMEOUT 300)
+endif()

@@ -21,7 +21,7 @@ struct Label {
   std::vector<uint32_t> uses; // offsets of jal and branches
 };
 
-enum Condition : uint8_t { kEqual = 0, kNotEqual = 1, kLess = 4, kBelow = 6, kAboveEqual = 7 };
+enum Condition : uint8_t { kEqual = 0, kNotEqual = 1, kGreaterEqual = 5, kAboveEqual = 7 };
 
 class Emitter {
 public:
@@ -58,11 +58,8 @@ public:
   void mv(Reg rd, Reg rs1) { addi(rd, rs1, 0); }
   void ld(Reg rd, Reg base, int32_t disp) { word(i_type(0b0000011, 3, rd, base, disp)); }
   void lwu(Reg rd, Reg base, int32_t disp) { word(i_type(0b0000011, 6, rd, base, disp)); }
-  void sd(Reg rs2, Reg base, int32_t disp) {
-    const auto imm = static_cast<uint32_t>(disp);
-    word((imm >> 5 & 0x7f) << 25 | uint32_t{rs2} << 20 | uint32_t{base} << 15 | 3u << 12 |
-         (imm & 0x1f) << 7 | 0b0100011);
-  }
+  void sd(Reg rs2, Reg base, int32_t disp) { word(s_type(3, rs2, base, disp)); }
+  void sw(Reg rs2, Reg base, int32_t disp) { word(s_type(2, rs2, base, disp)); }
   void amoadd_w(Reg rd, Reg rs2, Reg address) { word(r_type(0b0101111, 2, 0, rd, address, rs2)); }
   void jalr(Reg rd, Reg rs1, int32_t imm) { word(i_type(0b1100111, 0, rd, rs1, imm)); }
   void ebreak() { word(0x00100073); }
@@ -92,11 +89,13 @@ public:
     }
   }
   // One load of a constant behind the code.
-  void constant(Reg rd, uint64_t value) {
+  size_t constant(Reg rd, uint64_t value) {
     constants_.push_back({size(), rd, value});
     word(0);
     word(0);
+    return constants_.size() - 1;
   }
+  void set_constant(size_t index, uint64_t value) { constants_[index].value = value; }
   void address(Reg rd, uint64_t target) {
     const int64_t distance = static_cast<int64_t>(target - pc());
     if (!near(distance)) {
@@ -169,6 +168,11 @@ private:
   }
   static uint32_t i_type(uint32_t opcode, uint32_t f3, Reg rd, Reg rs1, int32_t imm) {
     return static_cast<uint32_t>(imm) << 20 | uint32_t{rs1} << 15 | f3 << 12 | uint32_t{rd} << 7 | opcode;
+  }
+  static uint32_t s_type(uint32_t f3, Reg rs2, Reg base, int32_t disp) {
+    const auto imm = static_cast<uint32_t>(disp);
+    return (imm >> 5 & 0x7f) << 25 | uint32_t{rs2} << 20 | uint32_t{base} << 15 | f3 << 12 |
+           (imm & 0x1f) << 7 | 0b0100011;
   }
   static uint32_t u_type(uint32_t opcode, Reg rd, uint32_t upper) {
     return upper << 12 | uint32_t{rd} << 7 | opcode;
