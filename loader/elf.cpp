@@ -7,6 +7,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace {
 
 // Tables longer than this are hostile or broken; real binaries stay far below.
 constexpr uint64_t kMaxDynamic = 4096;
-constexpr uint64_t kMaxNotes = 4096;
+constexpr uint64_t kMaxSections = 1u << 20;
 
 template <class T> std::optional<T> read_at(std::span<const uint8_t> bytes, uint64_t offset) {
   if (offset > bytes.size() || bytes.size() - offset < sizeof(T))
@@ -45,15 +46,21 @@ Result<ElfView> ElfView::open(std::span<const uint8_t> bytes) {
   view.machine_ = header->e_machine;
   view.flags_ = header->e_flags;
   view.entry_ = header->e_entry;
-  if (header->e_phnum != 0 && header->e_phentsize != sizeof(Elf64_Phdr))
+  // Counts that do not fit their fields are in the first section header (gABI, extended numbering).
+  const auto first = header->e_shentsize == sizeof(Elf64_Shdr) ? read_at<Elf64_Shdr>(bytes, header->e_shoff)
+                                                              : std::nullopt;
+  const bool is_extended = header->e_shoff != 0 && first;
+  const uint64_t segments = header->e_phnum == PN_XNUM && is_extended ? first->sh_info : header->e_phnum;
+  const uint64_t sections = header->e_shnum == 0 && is_extended ? first->sh_size : header->e_shnum;
+  const uint64_t names = header->e_shstrndx == SHN_XINDEX && is_extended ? first->sh_link : header->e_shstrndx;
+  if (segments != 0 && header->e_phentsize != sizeof(Elf64_Phdr))
     return fail(Code::kElfFormat, "program headers of " + machine_word(header->e_phentsize) +
                                       " bytes, 56 are needed");
-  if (view.at_offset(header->e_phoff, uint64_t{header->e_phnum} * sizeof(Elf64_Phdr)).size() !=
-      uint64_t{header->e_phnum} * sizeof(Elf64_Phdr))
+  if (view.at_offset(header->e_phoff, segments * sizeof(Elf64_Phdr)).size() != segments * sizeof(Elf64_Phdr))
     return fail(Code::kElfFormat, "the program header table lies outside the file");
-  view.segments_.reserve(header->e_phnum);
-  for (uint16_t i = 0; i < header->e_phnum; ++i) {
-    const auto p = *read_at<Elf64_Phdr>(bytes, header->e_phoff + uint64_t{i} * sizeof(Elf64_Phdr));
+  view.segments_.reserve(segments);
+  for (uint64_t i = 0; i < segments; ++i) {
+    const auto p = *read_at<Elf64_Phdr>(bytes, header->e_phoff + i * sizeof(Elf64_Phdr));
     // Nobody behind this has to think of addresses that wrap.
     if (p.p_type == PT_LOAD &&
         (p.p_vaddr + p.p_memsz < p.p_vaddr || p.p_offset + p.p_filesz < p.p_offset || p.p_filesz > p.p_memsz))
@@ -61,25 +68,25 @@ Result<ElfView> ElfView::open(std::span<const uint8_t> bytes) {
     view.segments_.push_back(
         {p.p_type, p.p_flags, p.p_offset, p.p_vaddr, p.p_filesz, p.p_memsz, p.p_align});
   }
-  view.read_sections(header->e_shoff, header->e_shentsize, header->e_shnum, header->e_shstrndx);
+  view.read_sections(header->e_shoff, header->e_shentsize, sections, names);
   view.read_dynamic();
   view.read_symbol_tables();
   return view;
 }
 
-void ElfView::read_sections(uint64_t table, uint16_t entry_size, uint16_t count, uint16_t names) {
-  const uint64_t size = uint64_t{count} * sizeof(Elf64_Shdr);
-  if (count == 0 || entry_size != sizeof(Elf64_Shdr) || at_offset(table, size).size() != size)
+void ElfView::read_sections(uint64_t table, uint16_t entry_size, uint64_t count, uint64_t names) {
+  const uint64_t size = count * sizeof(Elf64_Shdr);
+  if (count == 0 || count > kMaxSections || entry_size != sizeof(Elf64_Shdr) || at_offset(table, size).size() != size)
     return;
   uint64_t strings = 0, strings_size = 0;
   if (names < count) {
-    const auto s = *read_at<Elf64_Shdr>(bytes_, table + uint64_t{names} * sizeof(Elf64_Shdr));
+    const auto s = *read_at<Elf64_Shdr>(bytes_, table + names * sizeof(Elf64_Shdr));
     if (s.sh_type == SHT_STRTAB && !at_offset(s.sh_offset, s.sh_size).empty())
       strings = s.sh_offset, strings_size = s.sh_size;
   }
   sections_.reserve(count);
-  for (uint16_t i = 0; i < count; ++i) {
-    const auto s = *read_at<Elf64_Shdr>(bytes_, table + uint64_t{i} * sizeof(Elf64_Shdr));
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto s = *read_at<Elf64_Shdr>(bytes_, table + i * sizeof(Elf64_Shdr));
     sections_.push_back({string_at(strings, strings_size, s.sh_name), s.sh_type, s.sh_link,
                          s.sh_flags, s.sh_addr, s.sh_offset, s.sh_size, s.sh_entsize});
   }
@@ -190,33 +197,45 @@ bool ElfView::is_code(uint64_t vaddr) const {
   return segment && (segment->flags & PF_X);
 }
 
+bool ElfView::visit_notes(uint64_t offset, uint64_t size, uint64_t vaddr, uint64_t align,
+                          const std::function<bool(const ElfNote&)>& visit) const {
+  const auto area = at_offset(offset, size);
+  for (uint64_t at = 0;;) {
+    const auto header = read_at<Elf64_Nhdr>(area, at);
+    if (!header)
+      return true;
+    const uint64_t name_at = at + sizeof(Elf64_Nhdr);
+    const uint64_t desc_at = (name_at + header->n_namesz + align - 1) & ~(align - 1);
+    const uint64_t end = desc_at + header->n_descsz;
+    if (end > area.size())
+      return true;
+    ElfNote note;
+    note.name = string_at(offset + name_at, header->n_namesz, 0);
+    note.type = header->n_type;
+    note.desc = area.subspan(desc_at, header->n_descsz);
+    note.desc_vaddr = vaddr == 0 ? 0 : vaddr + desc_at;
+    if (!visit(note))
+      return false;
+    at = (end + align - 1) & ~(align - 1);
+  }
+}
+
 void ElfView::for_each_note(const std::function<bool(const ElfNote&)>& visit) const {
-  uint64_t budget = kMaxNotes;
+  bool has_segment = false;
   for (const ElfSegment& segment : segments_) {
     if (segment.type != PT_NOTE)
       continue;
-    const auto area = at_offset(segment.offset, segment.file_size);
+    has_segment = true;
     // Only PT_NOTE with p_align 8 pads to 8 (gABI; .note.gnu.property).
-    const uint64_t align = segment.align == 8 ? 8 : 4;
-    for (uint64_t at = 0; budget-- != 0;) {
-      const auto header = read_at<Elf64_Nhdr>(area, at);
-      if (!header)
-        break;
-      const uint64_t name_at = at + sizeof(Elf64_Nhdr);
-      const uint64_t desc_at = (name_at + header->n_namesz + align - 1) & ~(align - 1);
-      const uint64_t end = desc_at + header->n_descsz;
-      if (end > area.size() || desc_at < name_at)
-        break;
-      ElfNote note;
-      note.name = string_at(segment.offset + name_at, header->n_namesz, 0);
-      note.type = header->n_type;
-      note.desc = area.subspan(desc_at, header->n_descsz);
-      note.desc_vaddr = segment.vaddr == 0 ? 0 : segment.vaddr + desc_at;
-      if (!visit(note))
-        return;
-      at = (end + align - 1) & ~(align - 1);
-    }
+    if (!visit_notes(segment.offset, segment.file_size, segment.vaddr, segment.align == 8 ? 8 : 4, visit))
+      return;
   }
+  if (has_segment)
+    return;
+  for (const ElfSection& section : sections_) // static programs without segments for them, debug files
+    if (section.type == SHT_NOTE &&
+        !visit_notes(section.offset, section.size, (section.flags & SHF_ALLOC) != 0 ? section.address : 0, 4, visit))
+      return;
 }
 
 std::optional<ElfNote> ElfView::find_note(std::string_view name, uint32_t type) const {
@@ -238,6 +257,34 @@ std::string ElfView::build_id() const {
       text += "0123456789abcdef"[byte & 15];
     }
   return text;
+}
+
+std::optional<ElfDebugLink> ElfView::debug_link() const {
+  for (const ElfSection& section : sections_) {
+    if (section.name != ".gnu_debuglink")
+      continue;
+    // A name with its terminator, zeros up to a multiple of 4, the checksum.
+    const auto bytes = at_offset(section.offset, section.size);
+    const std::string_view file = string_at(section.offset, section.size, 0);
+    const auto crc = read_at<uint32_t>(bytes, (file.size() + 4) & ~uint64_t{3});
+    if (!file.empty() && file.find('/') == std::string_view::npos && crc)
+      return ElfDebugLink{file, *crc};
+  }
+  return std::nullopt;
+}
+
+uint32_t crc32(std::span<const uint8_t> bytes) {
+  std::array<uint32_t, 256> table;
+  for (uint32_t i = 0; i < table.size(); ++i) {
+    uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit)
+      value = value >> 1 ^ (value & 1 ? 0xedb88320u : 0);
+    table[i] = value;
+  }
+  uint32_t crc = ~0u;
+  for (const uint8_t byte : bytes)
+    crc = table[(crc ^ byte) & 0xff] ^ crc >> 8;
+  return ~crc;
 }
 
 std::string_view ElfView::string_at(uint64_t offset, uint64_t size, uint64_t index) const {

@@ -53,6 +53,12 @@ struct ElfNote {
   std::span<const uint8_t> desc;
 };
 
+// .gnu_debuglink: where the symbols went when the file was stripped.
+struct ElfDebugLink {
+  std::string_view file; // a name without directories
+  uint32_t crc = 0;      // crc32() of that file
+};
+
 struct ElfDynamic {
   int64_t tag = 0;
   uint64_t value = 0;
@@ -88,10 +94,15 @@ public:
   const ElfSegment* segment_of(uint64_t vaddr) const; // PT_LOAD that holds it in memory
   bool is_code(uint64_t vaddr) const;
 
-  // All symbols, .symtab first, then .dynsym. Stops when `visit` returns false.
+  // All symbols with names: .symtab, that of add_symbols_of(), .dynsym. Stops when `visit` returns false.
   void for_each_symbol(const std::function<bool(const ElfSymbol&)>& visit) const;
   uint64_t dynamic_symbol_count() const { return dynsym_.count; }
   bool has_symtab() const { return symtab_.count != 0; }
+  // Also the .symtab of `debug`, a separate debug file of this very binary. Its bytes must live as
+  // long as this view's.
+  void add_symbols_of(const ElfView& debug) { debug_symtab_ = debug.symtab_; }
+  // Defined symbol of .dynsym through DT_GNU_HASH or DT_HASH; a walk when the file has neither.
+  std::optional<ElfSymbol> find_dynamic_symbol(std::string_view name) const;
   // Defined symbol of any type; prefers default versions, functions and .dynsym.
   std::optional<ElfSymbol> find_symbol(std::string_view name) const;
   // Defined function; [symbol-not-found] names the nearest ones, or says that it is only imported.
@@ -103,19 +114,26 @@ public:
   void for_each_note(const std::function<bool(const ElfNote&)>& visit) const;
   std::optional<ElfNote> find_note(std::string_view name, uint32_t type) const;
   std::string build_id() const; // lowercase hex, "" when absent
+  std::optional<ElfDebugLink> debug_link() const;
 
 private:
   struct SymbolTable {
+    std::span<const uint8_t> file;      // that the offsets are in
     uint64_t offset = 0, count = 0;     // file offset of Elf64_Sym[count]
     uint64_t strings = 0, strings_size = 0; // file offset
     uint64_t versions = 0;              // file offset of uint16_t[count], 0 = none
   };
 
-  void read_sections(uint64_t table, uint16_t entry_size, uint16_t count, uint16_t names);
+  void read_sections(uint64_t table, uint16_t entry_size, uint64_t count, uint64_t names);
   void read_dynamic();
   void read_symbol_tables();
   uint64_t count_dynamic_symbols() const;
   uint64_t count_gnu_hash(uint64_t vaddr) const;
+  // Visits the indices that the table's chain for `name` holds; false when the table is unusable.
+  bool walk_gnu_hash(std::string_view name, const std::function<void(uint64_t)>& visit) const;
+  bool walk_hash(std::string_view name, const std::function<void(uint64_t)>& visit) const;
+  bool visit_notes(uint64_t offset, uint64_t size, uint64_t vaddr, uint64_t align,
+                   const std::function<bool(const ElfNote&)>& visit) const;
   std::optional<ElfSymbol> symbol(const SymbolTable& table, uint64_t index) const;
   std::string_view string_at(uint64_t offset, uint64_t size, uint64_t index) const;
   std::string_view dynamic_string(uint64_t index) const;
@@ -127,7 +145,10 @@ private:
   std::vector<ElfSegment> segments_;
   std::vector<ElfSection> sections_;
   std::vector<ElfDynamic> dynamic_;
-  SymbolTable symtab_, dynsym_;
+  SymbolTable symtab_, debug_symtab_, dynsym_;
 };
+
+// As in zlib; what .gnu_debuglink names files by.
+uint32_t crc32(std::span<const uint8_t> bytes);
 
 } // namespace bpfaot::loader

@@ -17,6 +17,7 @@ namespace {
 // Symbols and strings of a hostile file may overlap; this bounds the work, not real programs.
 constexpr uint64_t kMaxSymbols = 1u << 24;
 constexpr uint64_t kMaxChain = 1u << 24;
+constexpr size_t kMaxName = 1u << 16; // longer ones count as nameless
 
 uint32_t word_at(std::span<const uint8_t> bytes, uint64_t index) {
   uint32_t value = 0;
@@ -58,7 +59,7 @@ void ElfView::read_symbol_tables() {
     if (count > kMaxSymbols || at_offset(section.offset, section.size).empty() ||
         at_offset(strings.offset, strings.size).empty())
       continue;
-    *table = {section.offset, count, strings.offset, strings.size, 0};
+    *table = {bytes_, section.offset, count, strings.offset, strings.size, 0};
   }
   if (dynsym_.count == 0) {
     const auto symbols = dynamic_value(DT_SYMTAB), strings = dynamic_value(DT_STRTAB);
@@ -66,7 +67,7 @@ void ElfView::read_symbol_tables() {
     const uint64_t count = count_dynamic_symbols();
     if (symbols && strings && strings_size && count != 0 && count <= kMaxSymbols &&
         !at(*symbols, count * sizeof(Elf64_Sym)).empty() && !at(*strings, *strings_size).empty())
-      dynsym_ = {*offset_of_vaddr(*symbols), count, *offset_of_vaddr(*strings), *strings_size, 0};
+      dynsym_ = {bytes_, *offset_of_vaddr(*symbols), count, *offset_of_vaddr(*strings), *strings_size, 0};
   }
   const auto versions = dynamic_value(DT_VERSYM);
   if (versions && dynsym_.count != 0 && !at(*versions, dynsym_.count * 2).empty())
@@ -111,13 +112,19 @@ uint64_t ElfView::count_gnu_hash(uint64_t vaddr) const {
 }
 
 std::optional<ElfSymbol> ElfView::symbol(const SymbolTable& table, uint64_t index) const {
-  const auto bytes = at_offset(table.offset + index * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
-  if (bytes.empty())
+  if (index >= table.count)
     return std::nullopt;
+  // The table was checked to lie in its file.
   Elf64_Sym raw;
-  std::memcpy(&raw, bytes.data(), sizeof raw);
+  std::memcpy(&raw, &table.file[table.offset + index * sizeof raw], sizeof raw);
   ElfSymbol result;
-  result.name = string_at(table.strings, table.strings_size, raw.st_name);
+  const auto strings = table.file.subspan(table.strings, table.strings_size);
+  if (raw.st_name < strings.size()) {
+    const auto* name = reinterpret_cast<const char*>(&strings[raw.st_name]);
+    const size_t length = strnlen(name, std::min<size_t>(strings.size() - raw.st_name, kMaxName));
+    if (length < kMaxName)
+      result.name = {name, length};
+  }
   result.value = raw.st_value;
   result.size = raw.st_size;
   result.type = ELF64_ST_TYPE(raw.st_info);
@@ -131,8 +138,71 @@ std::optional<ElfSymbol> ElfView::symbol(const SymbolTable& table, uint64_t inde
   return result;
 }
 
+// glibc's and lld's own description: header (buckets, first symbol, bloom words, shift), bloom filter,
+// buckets, then one hash per symbol whose lowest bit ends a chain.
+bool ElfView::walk_gnu_hash(std::string_view name, const std::function<void(uint64_t)>& visit) const {
+  const auto vaddr = dynamic_value(DT_GNU_HASH);
+  const auto head = vaddr ? at(*vaddr, 16) : std::span<const uint8_t>();
+  if (head.empty())
+    return false;
+  const uint64_t count = word_at(head, 0), first = word_at(head, 1), bloom = word_at(head, 2);
+  const uint64_t buckets_at = *vaddr + 16 + bloom * 8;
+  const auto buckets = at(buckets_at, count * 4);
+  if (count == 0 || buckets.empty())
+    return false;
+  uint32_t hash = 5381;
+  for (const char c : name)
+    hash = hash * 33 + static_cast<uint8_t>(c);
+  for (uint64_t i = word_at(buckets, hash % count); i >= first && i < dynsym_.count; ++i) {
+    const auto link = at(buckets_at + count * 4 + (i - first) * 4, 4);
+    if (link.empty())
+      break;
+    if ((word_at(link, 0) | 1) == (hash | 1))
+      visit(i);
+    if (word_at(link, 0) & 1)
+      break;
+  }
+  return true;
+}
+
+// gABI: bucket count, chain count, buckets, chains.
+bool ElfView::walk_hash(std::string_view name, const std::function<void(uint64_t)>& visit) const {
+  const auto vaddr = dynamic_value(DT_HASH);
+  const auto head = vaddr ? at(*vaddr, 8) : std::span<const uint8_t>();
+  if (head.empty())
+    return false;
+  const uint64_t count = word_at(head, 0), chains = word_at(head, 1);
+  const auto words = at(*vaddr, (2 + count + chains) * 4);
+  if (count == 0 || words.empty())
+    return false;
+  uint32_t hash = 0;
+  for (const char c : name) {
+    hash = (hash << 4) + static_cast<uint8_t>(c);
+    hash = (hash ^ (hash >> 24 & 0xf0)) & 0x0fffffff;
+  }
+  uint64_t steps = 0;
+  for (uint64_t i = word_at(words, 2 + hash % count); i != 0 && i < chains && steps < chains; ++steps) {
+    visit(i);
+    i = word_at(words, 2 + count + i);
+  }
+  return true;
+}
+
+std::optional<ElfSymbol> ElfView::find_dynamic_symbol(std::string_view name) const {
+  std::optional<ElfSymbol> best;
+  const auto consider = [&](uint64_t index) {
+    const auto entry = symbol(dynsym_, index);
+    if (entry && entry->is_defined() && entry->name == name && (!best || preference(*entry) > preference(*best)))
+      best = entry;
+  };
+  if (!walk_gnu_hash(name, consider) && !walk_hash(name, consider))
+    for (uint64_t i = 1; i < dynsym_.count; ++i)
+      consider(i);
+  return best;
+}
+
 void ElfView::for_each_symbol(const std::function<bool(const ElfSymbol&)>& visit) const {
-  for (const SymbolTable* table : {&symtab_, &dynsym_})
+  for (const SymbolTable* table : {&symtab_, &debug_symtab_, &dynsym_})
     for (uint64_t i = 1; i < table->count; ++i) {
       const auto entry = symbol(*table, i);
       if (entry && !entry->name.empty() && !visit(*entry))
@@ -141,6 +211,8 @@ void ElfView::for_each_symbol(const std::function<bool(const ElfSymbol&)>& visit
 }
 
 std::optional<ElfSymbol> ElfView::find_symbol(std::string_view name) const {
+  if (symtab_.count == 0 && debug_symtab_.count == 0)
+    return find_dynamic_symbol(name);
   std::optional<ElfSymbol> best;
   for_each_symbol([&](const ElfSymbol& entry) {
     if (entry.is_defined() && entry.name == name &&

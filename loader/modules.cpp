@@ -5,6 +5,7 @@
 // /proc/PID/root, and then device and inode must be those of the mapping.
 #include "loader/modules.h"
 
+#include "loader/debug_file.h"
 #include "support/files.h"
 #include "support/hex.h"
 #include "targets/patch.h"
@@ -97,6 +98,19 @@ std::optional<uint64_t> bias_of(const ElfView& elf, const MapsEntry& entry) {
 
 Module::Module(std::string path, std::vector<uint8_t> bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high)
     : path_(std::move(path)), bytes_(std::move(bytes)), elf_(std::move(elf)), bias_(bias), low_(low), high_(high) {
+  read_code();
+}
+
+void Module::add_debug_symbols(std::vector<uint8_t> bytes) {
+  debug_bytes_ = std::move(bytes);
+  if (const Result<ElfView> debug = ElfView::open(debug_bytes_)) {
+    elf_.add_symbols_of(*debug);
+    read_code();
+  }
+}
+
+void Module::read_code() {
+  code_.clear();
   elf_.for_each_symbol([&](const ElfSymbol& symbol) {
     if (symbol.is_defined() && (symbol.is_function() || symbol.type == STT_NOTYPE)) {
       code_.push_back({symbol.value, elf_.at(symbol.value, symbol.size).empty() ? 0 : symbol.size, symbol.name});
@@ -278,6 +292,38 @@ Location Modules::at(const Module& module, uint64_t vaddr) const {
   return location;
 }
 
+bool Modules::load_debug_symbols(const Module& module) {
+  for (Candidate& candidate : candidates_) {
+    if (candidate.module.get() != &module || candidate.has_looked_for_debug_file || module.elf().has_symtab()) {
+      continue;
+    }
+    candidate.has_looked_for_debug_file = true;
+    std::optional<std::vector<uint8_t>> bytes =
+        find_debug_file(module.elf(), module.path(), {"", "/proc/" + std::to_string(pid_) + "/root"});
+    if (bytes) {
+      candidate.module->add_debug_symbols(std::move(*bytes));
+      return true;
+    }
+  }
+  return false;
+}
+
+// Debug files are large: they are read when a symbol is not found without them.
+Result<ElfSymbol> Modules::find_function(const Module& module, const std::string& name) {
+  Result<ElfSymbol> found = module.elf().find_function(name);
+  if (!found && load_debug_symbols(module)) {
+    found = module.elf().find_function(name);
+  }
+  if (!found && !module.elf().has_symtab()) {
+    Failure failure = std::move(found).take_error();
+    failure.diagnostic().notes.push_back(module.path() + " is stripped" +
+                                         (module.elf().build_id().empty() ? "" : ", its build-id is " + module.elf().build_id()) +
+                                         "; static functions are found when its debug file is installed");
+    return failure;
+  }
+  return found;
+}
+
 Result<Location> Modules::locate(AddressSpace& space, const AttachSpec& spec) {
   const Module* module = TRY(find(spec.path));
   uint64_t vaddr = 0;
@@ -288,7 +334,7 @@ Result<Location> Modules::locate(AddressSpace& space, const AttachSpec& spec) {
     }
     vaddr = *found;
   } else {
-    const ElfSymbol symbol = TRY(module->elf().find_function(spec.symbol));
+    const ElfSymbol symbol = TRY(find_function(*module, spec.symbol));
     vaddr = symbol.value;
     if (symbol.is_ifunc()) {
       vaddr = TRY(resolve_ifunc(space, *module, symbol));

@@ -37,10 +37,14 @@ public:
   const std::vector<CodeSymbol>& code() const { return code_; }
   // The symbol whose bytes hold the address; null when none says so.
   const CodeSymbol* symbol_around(uint64_t vaddr) const;
+  // The symbols of the separate debug file that `bytes` is; find_debug_file() has found it.
+  void add_debug_symbols(std::vector<uint8_t> bytes);
 
 private:
+  void read_code();
+
   std::string path_;
-  std::vector<uint8_t> bytes_;
+  std::vector<uint8_t> bytes_, debug_bytes_;
   ElfView elf_; // a view of bytes_, whose memory does not move with the Module
   uint64_t bias_, low_, high_;
   std::vector<CodeSymbol> code_;
@@ -93,9 +97,13 @@ private:
     uint64_t inode = 0;
     std::unique_ptr<Module> module;
     bool failed = false;
+    bool has_looked_for_debug_file = false;
   };
 
   const Module* open(Candidate& candidate);
+  // False when the file has all its symbols or there is no debug file.
+  bool load_debug_symbols(const Module& module);
+  Result<ElfSymbol> find_function(const Module& module, const std::string& name);
   Result<uint64_t> resolve_ifunc(AddressSpace& space, const Module& module, const ElfSymbol& symbol);
 
   int pid_ = 0;

@@ -198,8 +198,8 @@ Status Session::write_const(const Image& image, const SessionOptions& options) {
   // Map code expects 64-aligned data.
   uint8_t* base = reinterpret_cast<uint8_t*>(round_up(reinterpret_cast<uintptr_t>(buffer.data()), 64));
   std::memcpy(base, &const_, sizeof const_);
-  std::memcpy(base + const_.headers_off, new_headers_.data(),
-              new_headers_.size() * sizeof(bpfaot_map_header));
+  if (!new_headers_.empty()) // a probe may have no maps
+    std::memcpy(base + const_.headers_off, new_headers_.data(), new_headers_.size() * sizeof(bpfaot_map_header));
   std::vector<uint8_t*> values(image.maps().size());
   for (uint32_t i = 0; i < image.maps().size(); ++i) {
     const bpfaot_map& map = image.maps()[i];

@@ -12,3 +12,9 @@ bpfaot_test(test_loader
     unit/loader/value_text_test.cpp
   USES loader
   LABELS unit)
+# libelf judges the loader's own reader; the loader does not use it.
+bpfaot_test(test_loader_elf
+  SOURCES unit/loader/elf_oracle_test.cpp
+  LIBRARIES elf
+  USES loader
+  LABELS unit)

@@ -43,4 +43,10 @@ for tool in "$AOTC" "$AOT"; do
   complain_if "exports_of_$(basename "$tool")" "$(nm -D --defined-only -C "$tool" |
     grep -E 'bpfaot' | head)"
 done
+# The loader reads ELF itself and decodes code itself: boards need no library beside those of C and C++.
+if [ -x "$AOT" ]; then
+  complain_if bpf-aot_needs_no_library_of_the_host "$(readelf --wide --dynamic "$AOT" |
+    sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc|libm|libgcc_s|libstdc\+\+|libpthread|ld-linux[a-z0-9-]*)\.so')"
+  complain_if bpf-aot_has_nothing_of_libelf "$(nm -C "$AOT" 2>/dev/null | grep -wE 'elf_memory|elf_begin|gelf_getehdr|cs_open' | head)"
+fi
 finish
