@@ -49,7 +49,9 @@ bool bare_name_matches(const std::string& wanted, const std::string& file) {
   return wants_libc && (file.rfind("ld-musl-", 0) == 0 || file.rfind("libc.musl-", 0) == 0);
 }
 
-Result<std::vector<uint8_t>> read_mapped_file(int pid, const MapsEntry& entry) {
+// Read, not mapped: a file that shrinks would take a mapping of it away under us. The kernel fills
+// the pages in one go, since nearly all of them are wanted.
+Result<Mapping> read_mapped_file(int pid, const MapsEntry& entry) {
   const std::string proc = "/proc/" + std::to_string(pid);
   const std::string direct = proc + "/map_files/" + bare_hex(entry.start) + "-" + bare_hex(entry.end);
   UniqueFd fd(::open(direct.c_str(), O_RDONLY | O_CLOEXEC));
@@ -68,16 +70,15 @@ Result<std::vector<uint8_t>> read_mapped_file(int pid, const MapsEntry& entry) {
   if (fstat(fd.get(), &status) != 0 || static_cast<uint64_t>(status.st_size) > kMaxBinary) {
     return fail(Code::kAttachFile, entry.path + " is too large");
   }
-  std::vector<uint8_t> bytes(static_cast<size_t>(status.st_size));
+  Mapping bytes = TRY(map_zeros(static_cast<size_t>(status.st_size)));
   size_t have = 0;
   while (have < bytes.size()) {
     const ssize_t got = pread(fd.get(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(have));
     if (got <= 0) {
-      break;
+      break; // what is missing stays zero
     }
     have += static_cast<size_t>(got);
   }
-  bytes.resize(have);
   return bytes;
 }
 
@@ -96,7 +97,7 @@ std::optional<uint64_t> bias_of(const ElfView& elf, const MapsEntry& entry) {
 
 } // namespace
 
-Module::Module(std::string path, std::vector<uint8_t> bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high)
+Module::Module(std::string path, Mapping bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high)
     : path_(std::move(path)), bytes_(std::move(bytes)), elf_(std::move(elf)), bias_(bias), low_(low), high_(high) {
   read_code();
 }
@@ -171,11 +172,11 @@ const Module* Modules::open(Candidate& candidate) {
     return candidate.module.get();
   }
   candidate.failed = true;
-  Result<std::vector<uint8_t>> bytes = read_file_(candidate.first);
+  Result<Mapping> bytes = read_file_(candidate.first);
   if (!bytes) {
     return nullptr;
   }
-  Result<ElfView> elf = ElfView::open(*bytes);
+  Result<ElfView> elf = ElfView::open({bytes->data(), bytes->size()});
   if (!elf) {
     return nullptr;
   }

@@ -10,6 +10,7 @@
 #include "loader/attach_spec.h"
 #include "loader/elf.h"
 #include "loader/proc_maps.h"
+#include "support/files.h"
 
 #include <functional>
 #include <memory>
@@ -26,7 +27,7 @@ struct CodeSymbol {
 
 class Module {
 public:
-  Module(std::string path, std::vector<uint8_t> bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high);
+  Module(std::string path, Mapping bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high);
 
   const std::string& path() const { return path_; }
   const ElfView& elf() const { return elf_; }
@@ -44,7 +45,8 @@ private:
   void read_code();
 
   std::string path_;
-  std::vector<uint8_t> bytes_, debug_bytes_;
+  Mapping bytes_;
+  std::vector<uint8_t> debug_bytes_;
   ElfView elf_; // a view of bytes_, whose memory does not move with the Module
   uint64_t bias_, low_, high_;
   std::vector<CodeSymbol> code_;
@@ -67,7 +69,7 @@ struct Location {
 class Modules {
 public:
   // The bytes of the file that a mapping shows.
-  using ReadFile = std::function<Result<std::vector<uint8_t>>(const MapsEntry&)>;
+  using ReadFile = std::function<Result<Mapping>(const MapsEntry&)>;
 
   // Reads the list; the files are read when they are asked for.
   static Result<Modules> read(AddressSpace& space);

@@ -50,7 +50,11 @@ private:
   Status find_gap(const Location& location, PlannedSite& site);
   Status check_return(const Location& location, const PlannedSite& site, const AttachSpec& spec);
   Status check_branches(const Location& location, const PlannedSite& site);
-  const std::vector<targets::LongBranch>& long_branches(const Module& module);
+  struct TargetRange {
+    uint64_t low, high; // high is behind it
+  };
+  std::vector<targets::LongBranch> scan(const Module& module, std::optional<TargetRange> wanted) const;
+  std::vector<targets::LongBranch> long_branches(const Module& module, TargetRange wanted);
   bool branches_into(const Module& module, const FunctionExtent& function, uint64_t low, uint64_t high);
   Status add(PlanRow& row, const ProbeWish& wish);
   Status guard_unwinders();
@@ -59,7 +63,12 @@ private:
   AddressSpace& space_;
   Modules& modules_;
   const targets::Patcher& patcher_;
-  std::map<const Module*, std::vector<targets::LongBranch>> branches_; // found once per file
+  struct Branches {
+    int scans = 0;
+    bool is_complete = false;
+    std::vector<targets::LongBranch> all; // by target, once scanning for each site has cost enough
+  };
+  std::map<const Module*, Branches> branches_;
   Plan plan_;
 };
 
@@ -81,20 +90,35 @@ bool Planner::branches_into(const Module& module, const FunctionExtent& function
   return false;
 }
 
-// Of all code of the file, by target.
-const std::vector<targets::LongBranch>& Planner::long_branches(const Module& module) {
-  const auto [found, is_new] = branches_.try_emplace(&module);
-  if (is_new) {
-    for (const ElfSegment& segment : module.elf().segments()) {
-      if (segment.type == PT_LOAD && (segment.flags & PF_X) != 0) {
-        const std::vector<targets::LongBranch> more =
-            patcher_.find_long_branches(module.elf().at(segment.vaddr, segment.file_size), segment.vaddr);
-        found->second.insert(found->second.end(), more.begin(), more.end());
-      }
+// In all code of the file.
+std::vector<targets::LongBranch> Planner::scan(const Module& module, std::optional<TargetRange> wanted) const {
+  std::vector<targets::LongBranch> list;
+  for (const ElfSegment& segment : module.elf().segments()) {
+    if (segment.type == PT_LOAD && (segment.flags & PF_X) != 0) {
+      const std::span<const uint8_t> text = module.elf().at(segment.vaddr, segment.file_size);
+      const std::vector<targets::LongBranch> more =
+          wanted ? patcher_.find_branches_into(text, segment.vaddr, wanted->low, wanted->high)
+                 : patcher_.find_long_branches(text, segment.vaddr);
+      list.insert(list.end(), more.begin(), more.end());
     }
-    std::sort(found->second.begin(), found->second.end());
   }
-  return found->second;
+  return list;
+}
+
+// A table of all costs as much as a dozen scans for the bytes of one site.
+std::vector<targets::LongBranch> Planner::long_branches(const Module& module, TargetRange wanted) {
+  constexpr int kFew = 12;
+  Branches& known = branches_[&module];
+  if (patcher_.find_branches_into != nullptr && ++known.scans <= kFew) {
+    return scan(module, wanted);
+  }
+  if (!known.is_complete) {
+    known.all = scan(module, std::nullopt);
+    std::sort(known.all.begin(), known.all.end());
+    known.is_complete = true;
+  }
+  const auto first = std::lower_bound(known.all.begin(), known.all.end(), targets::LongBranch{wanted.low, 0});
+  return {first, std::lower_bound(first, known.all.end(), targets::LongBranch{wanted.high, 0})};
 }
 
 // From outside the function: cold parts and hand-written code. Long branches are looked for in all
@@ -108,12 +132,10 @@ Status Planner::check_branches(const Location& location, const PlannedSite& site
                                          std::to_string(site.cover.size) + " bytes that would be replaced at " +
                                          hex(site.cover.patch_pc));
   };
-  const std::vector<targets::LongBranch>& branches = long_branches(module);
-  auto branch = std::upper_bound(branches.begin(), branches.end(), targets::LongBranch{low, UINT64_MAX});
-  for (; branch != branches.end() && branch->target < high; ++branch) {
-    const Location from = modules_.at(module, branch->from);
-    if (branch->certain || from.function.size == 0 || branches_into(module, from.function, low, high)) {
-      return refuse(branch->from);
+  for (const targets::LongBranch& branch : long_branches(module, {low + 1, high})) {
+    const Location from = modules_.at(module, branch.from);
+    if (branch.certain || from.function.size == 0 || branches_into(module, from.function, low, high)) {
+      return refuse(branch.from);
     }
   }
   constexpr uint64_t kShort = 160; // bytes that a short branch and its instruction can span

@@ -128,6 +128,15 @@ Mapping::~Mapping() {
     ::munmap(address_, size_);
 }
 
+Result<Mapping> map_zeros(size_t size) {
+  if (size == 0)
+    return Mapping();
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (memory == MAP_FAILED)
+    return fail(Code::kIo, "no memory for " + std::to_string(size) + " bytes");
+  return Mapping(memory, size);
+}
+
 Result<std::vector<uint8_t>> read_file(const std::string& path, uint64_t size_limit) {
   if (path == "-")
     return read_all(STDIN_FILENO, "standard input", size_limit);

@@ -46,6 +46,8 @@ private:
   size_t size_ = 0;
 };
 
+// Zeros that the kernel fills in at once, for memory that will be used whole; nothing for size 0. [io]
+Result<Mapping> map_zeros(size_t size);
 // Whole file; "-" is standard input. [io]
 Result<std::vector<uint8_t>> read_file(const std::string& path, uint64_t size_limit = 1ull << 30);
 // Written beside `path` and renamed over it; "-" is standard output. On failure nothing is left. [io]

@@ -203,6 +203,10 @@ struct Patcher {
   // Every long direct branch in `text` that may lead into the middle of a site, looked for in the
   // raw bytes at every offset: it may report one that is not there, never miss one.
   std::vector<LongBranch> (*find_long_branches)(std::span<const uint8_t> text, uint64_t pc);
+  // Those of them that lead into [low, high), much faster when that is narrow: the start of a command
+  // waits for it. nullptr when this machine has no better way than to find all.
+  std::vector<LongBranch> (*find_branches_into)(std::span<const uint8_t> text, uint64_t pc, uint64_t low,
+                                                uint64_t high);
   // [attach-move]
   Result<MovedCode> (*move)(std::span<const uint8_t> covered, uint64_t from, uint64_t to, Scratch scratch);
   // Exactly jump_size bytes. [attach-reach]

@@ -143,23 +143,67 @@ Result<SiteCover> cover(const SiteRequest& request) {
   return cover;
 }
 
-std::vector<LongBranch> find_long_branches(std::span<const uint8_t> text, uint64_t pc) {
+namespace {
+
+constexpr size_t kBlock = 256;
+
+// Whether any of the kBlock displacements that begin at `bytes`, one at each byte, is d with
+// d + base + its place in [0, size), modulo 2^32. Without a branch inside, and with signed compares,
+// compilers make vector code of it. Reads kBlock + 3 bytes.
+bool any_leads_into(const uint8_t* bytes, uint32_t base, uint32_t size) {
+  constexpr uint32_t kSign = 1u << 31;
+  const auto limit = static_cast<int32_t>(size ^ kSign);
+  int32_t any = 0;
+  for (uint32_t lane = 0; lane < 4; ++lane) {
+    const uint8_t* lane_bytes = bytes + lane;
+    for (uint32_t i = 0; i < kBlock / 4; ++i) {
+      uint32_t relative = 0;
+      std::memcpy(&relative, lane_bytes + size_t{4} * i, 4);
+      any |= static_cast<int32_t>((relative + base + lane + 4 * i) ^ kSign) < limit ? -1 : 0;
+    }
+  }
+  return any != 0;
+}
+
+} // namespace
+
+// A displacement's last byte is the branch's last, so the target follows from the four bytes alone.
+// They are looked at before the opcode: with a narrow range hardly any leads there.
+std::vector<LongBranch> find_branches_into(std::span<const uint8_t> text, uint64_t pc, uint64_t low,
+                                           uint64_t high) {
   std::vector<LongBranch> list;
-  for (size_t i = 0; i + 5 <= text.size(); ++i) {
-    size_t at = i + 1;
-    if (text[i] == 0x0f && (text[i + 1] & 0xf0) == 0x80 && i + 6 <= text.size()) {
-      at = i + 2;
-    } else if ((text[i] & 0xfe) != 0xe8) {
+  low = std::max(low, pc);
+  high = std::min(high, pc + text.size());
+  if (low >= high || text.size() > UINT32_MAX) {
+    return list;
+  }
+  const uint8_t* bytes = text.data();
+  const auto first = static_cast<uint32_t>(low - pc - 4), size = static_cast<uint32_t>(high - low);
+  for (size_t at = 1; at + 4 <= text.size(); ++at) {
+    while (at % kBlock == 1 && at + kBlock + 3 <= text.size() &&
+           !any_leads_into(bytes + at, static_cast<uint32_t>(at) - first, size)) {
+      at += kBlock;
+    }
+    if (at + 4 > text.size()) {
+      break;
+    }
+    uint32_t relative = 0;
+    std::memcpy(&relative, bytes + at, 4);
+    if (static_cast<uint32_t>(at) + relative - first >= size) {
       continue;
     }
-    int32_t relative = 0;
-    std::memcpy(&relative, &text[at], 4);
-    const uint64_t target = pc + at + 4 + static_cast<uint64_t>(int64_t{relative});
-    if (target - pc < text.size()) {
-      list.push_back({target, pc + i});
+    const bool one = (bytes[at - 1] & 0xfe) == 0xe8; // call, jmp
+    const bool two = at >= 2 && bytes[at - 2] == 0x0f && (bytes[at - 1] & 0xf0) == 0x80; // jcc
+    const uint64_t target = pc + at + 4 + static_cast<uint64_t>(int64_t{static_cast<int32_t>(relative)});
+    if ((one || two) && target >= low && target < high) {
+      list.push_back({target, pc + at - (two ? 2 : 1)});
     }
   }
   return list;
+}
+
+std::vector<LongBranch> find_long_branches(std::span<const uint8_t> text, uint64_t pc) {
+  return find_branches_into(text, pc, 0, UINT64_MAX);
 }
 
 Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to, Scratch) {

@@ -33,6 +33,8 @@ std::optional<Decoded> decode_full(std::span<const uint8_t> bytes, uint64_t pc);
 std::optional<Insn> decode(std::span<const uint8_t> bytes, uint64_t pc);
 Result<SiteCover> cover(const SiteRequest& request);
 std::vector<LongBranch> find_long_branches(std::span<const uint8_t> text, uint64_t pc);
+std::vector<LongBranch> find_branches_into(std::span<const uint8_t> text, uint64_t pc, uint64_t low,
+                                           uint64_t high);
 Result<MovedCode> move(std::span<const uint8_t> covered, uint64_t from, uint64_t to, Scratch = {});
 Result<std::vector<uint8_t>> encode_jump(uint64_t from, uint64_t to, Scratch = {});
 std::optional<uint64_t> jump_target(std::span<const uint8_t> bytes, uint64_t from);

@@ -431,6 +431,7 @@ const Patcher kPatcher = {
     .cover = cover,
     .padding = padding,
     .find_long_branches = find_long_branches,
+    .find_branches_into = find_branches_into,
     .move = move,
     .encode_jump = encode_jump,
     .jump_target = jump_target,

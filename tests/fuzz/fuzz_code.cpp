@@ -108,6 +108,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto branches = patcher->find_long_branches(code.span(), pc);
   for (const LongBranch& branch : branches)
     require(branch.from - pc < code.size);
+  if (patcher->find_branches_into != nullptr) {
+    const uint64_t low = pc + data[5], high = low + data[6];
+    auto wanted = branches;
+    std::erase_if(wanted, [&](const LongBranch& branch) { return branch.target < low || branch.target >= high; });
+    require(patcher->find_branches_into(code.span(), pc, low, high) == wanted);
+  }
 
   SiteRequest request;
   request.code = code.span();

@@ -114,7 +114,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint64_t bias = elf->is_position_independent() ? 0x555555550000 + (seed & 0xfff000) : 0;
   Memory memory(*elf, bias, seed);
   Modules modules = Modules::make(getpid(), maps_of(*elf, bias, random), [&](const MapsEntry&) {
-    return Result<std::vector<uint8_t>>(std::vector<uint8_t>(bytes.begin(), bytes.end()));
+    Result<Mapping> copy = map_zeros(bytes.size());
+    if (copy)
+      std::copy(bytes.begin(), bytes.end(), copy->data());
+    return copy;
   });
   std::vector<ProbeWish> wishes;
   const std::string path = own_path();

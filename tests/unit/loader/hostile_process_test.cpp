@@ -58,7 +58,10 @@ protected:
   Plan plan(std::vector<uint8_t> file) {
     OwnMemory memory;
     Modules modules = Modules::make(getpid(), *read_maps(getpid()), [&](const MapsEntry&) {
-      return Result<std::vector<uint8_t>>(file);
+      Result<Mapping> copy = map_zeros(file.size());
+      if (copy)
+        std::copy(file.begin(), file.end(), copy->data());
+      return copy;
     });
     char path[4096] = {};
     EXPECT_GT(readlink("/proc/self/exe", path, sizeof path - 1), 0);
@@ -87,7 +90,7 @@ TEST_F(HostileProcess, a_function_that_reaches_around_the_address_space_ends_the
 TEST_F(HostileProcess, a_function_longer_than_its_segment_has_no_known_extent) {
   const std::vector<uint8_t> file = own_file([](Elf64_Sym& symbol) { symbol.st_size = 1u << 30; });
   const auto elf = ElfView::open(file);
-  const Module module("file", file, *elf, 0, 0, 0);
+  const Module module("file", Mapping(), *elf, 0, 0, 0);
   const uint64_t value = elf->find_function("hostile_landmark")->value;
   const CodeSymbol* around = module.symbol_around(value);
   EXPECT_TRUE(around == nullptr || around->size < (1u << 30));

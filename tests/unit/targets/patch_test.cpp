@@ -209,5 +209,39 @@ TEST(LongBranches, AreFoundAtEveryOffset) {
   EXPECT_EQ(found[0], (LongBranch{kPc + 4, kPc + 33}));
 }
 
+TEST(LongBranches, AreThoseThatLeadIntoTheRange) {
+  // Calls from the first and to the last byte, and one whose target lies outside the text.
+  Bytes text(64, 0x90);
+  const auto call = [&](size_t at, int32_t to) {
+    const int32_t relative = to - static_cast<int32_t>(at) - 5;
+    text[at] = 0xe8;
+    std::memcpy(&text[at + 1], &relative, 4);
+  };
+  call(0, 63);
+  call(20, 10);
+  call(40, 9);
+  call(59, 1 << 20);
+  using List = std::vector<LongBranch>;
+  EXPECT_EQ(x86_64::find_branches_into(text, kPc, kPc + 10, kPc + 11), (List{{kPc + 10, kPc + 20}}));
+  EXPECT_EQ(x86_64::find_branches_into(text, kPc, kPc + 9, kPc + 11), (List{{kPc + 10, kPc + 20}, {kPc + 9, kPc + 40}}));
+  EXPECT_EQ(x86_64::find_branches_into(text, kPc, kPc + 11, kPc + 63), List{});
+  EXPECT_EQ(x86_64::find_branches_into(text, kPc, kPc + 63, UINT64_MAX), (List{{kPc + 63, kPc}}));
+  EXPECT_EQ(x86_64::find_branches_into(text, kPc, 0, UINT64_MAX).size(), 3u);
+  EXPECT_EQ(x86_64::find_branches_into({text.data(), 4}, kPc, 0, UINT64_MAX), List{});
+}
+
+TEST(LongBranches, AreFoundInLongTextsToo) {
+  // The text is looked at in blocks: one branch at each place of a few of them.
+  constexpr size_t kTarget = 300;
+  for (size_t at = 0; at + 5 <= 900; ++at) {
+    Bytes text(900, 0x90);
+    const int32_t relative = static_cast<int32_t>(kTarget) - static_cast<int32_t>(at) - 5;
+    text[at] = 0xe9;
+    std::memcpy(&text[at + 1], &relative, 4);
+    const std::vector<LongBranch> wanted{{kPc + kTarget, kPc + at}};
+    EXPECT_EQ(x86_64::find_branches_into(text, kPc, kPc + kTarget, kPc + kTarget + 1), wanted) << at;
+  }
+}
+
 } // namespace
 } // namespace bpfaot::targets
