@@ -8,11 +8,13 @@ add_library(bpfaot_patch STATIC
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/facts.cpp
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/patch.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/aarch64/remote.cpp
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/trampoline.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/facts.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/liveness.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/patch.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/riscv64/remote.cpp
   ${CMAKE_CURRENT_LIST_DIR}/riscv64/trampoline.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/x86_64/facts.cpp

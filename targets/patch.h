@@ -169,6 +169,7 @@ struct RegisterSet {
 struct RemoteStubRequest {
   uint64_t pc = 0;                    // where the stub will be; 16-aligned
   std::span<const uint8_t> registers; // of the thread at its stop, as ptrace gives them
+  std::span<const std::vector<uint8_t>> more; // Patcher::more_regsets, in order; empty where the thread has none
   uint64_t signal_mask = 0;           // of the thread
   uint32_t signal = 0;                // to send itself; 0 = none, the tracer watches system calls
 };
@@ -226,6 +227,9 @@ struct Patcher {
                           std::span<const uint64_t> args);
   // Null: calls are made one by one, and a tracer that dies in one harms the process.
   RemoteStub (*make_remote_stub)(const RemoteStubRequest& request);
+  // Types of register sets (elf.h) besides NT_PRSTATUS that a system call changes or a remote stub
+  // needs: whoever borrows a thread reads them before and writes them back after.
+  std::span<const uint32_t> more_regsets;
   std::span<const uint8_t> syscall_insn;
   std::span<const uint8_t> breakpoint_insn;
   uint32_t breakpoint_pc_bias; // pc minus address when a breakpoint is reported

@@ -47,6 +47,7 @@ uint32_t padding(std::span<const uint8_t> bytes);
 Result<Trampoline> make_trampoline(const TrampolineRequest& request);
 SupportCode support();
 ProcessFacts facts(uint64_t hwcap2);
+RemoteStub make_remote_stub(const RemoteStubRequest& request);
 
 extern const Patcher kPatcher;
 

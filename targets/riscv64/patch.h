@@ -70,5 +70,6 @@ SupportCode support();
 ProcessFacts facts(uint64_t hwcap2);
 
 extern const Patcher kPatcher;
+RemoteStub make_remote_stub(const RemoteStubRequest& request);
 
 } // namespace bpfaot::targets::riscv64
