@@ -29,6 +29,7 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
   request.thread_capacity_log2 = capacity_log2_;
   request.support = patcher_->support().at(arena.base + BPFAOT_ARENA_SUPPORT);
   request.has_fast_thread_pointer = facts_.fast_thread_pointer;
+  request.signs_returns = facts_.signs_returns;
   request.armed = arena.base + offsetof(bpfaot_arena, armed);
   for (const PlannedProgram& planned : site.programs) {
     const bpfaot_program& program = image.programs()[planned.program];

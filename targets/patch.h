@@ -117,6 +117,7 @@ struct TrampolineRequest {
   uint32_t thread_capacity_log2 = 0;
   SupportEntries support;
   bool has_fast_thread_pointer = false; // user space may read it by an instruction of its own
+  bool signs_returns = false;           // the processor may sign return addresses
   // Address of the arena's `armed` word; when BPFAOT_DISARMED (bit 30) is set in it the programs, at
   // entry and at return, are passed by, and frames are pushed and popped all the same. 0: no such test.
   uint64_t armed = 0;
@@ -144,6 +145,7 @@ struct ProcessFacts {
   uint32_t cpu_method = 0;    // enum bpfaot_cpu_method
   uint32_t thread_method = 0; // enum bpfaot_thread_method
   bool fast_thread_pointer = false;
+  bool signs_returns = false;
 };
 
 // Registers as PTRACE_GETREGSET(NT_PRSTATUS) stores them.

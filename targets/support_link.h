@@ -5,7 +5,7 @@
  * frame, in a tail-called function's frame, signed or not), and its place is not known.
  *
  * A frame's mark. Bits 4 to 47 are the stack pointer at entry, which is 16-aligned there; bits 48 to
- * 63 are a tag of the trampoline, bits 2 to 17 of its return point; bit 1 (kSwept) says that the
+ * 63 are a tag of the trampoline, bits 2 to 17 of its first return point; bit 1 (kSwept) says that the
  * true address was put back and the function is expected to return by itself. It still finds its
  * frame if it comes to the return point nevertheless.
  *
@@ -67,9 +67,10 @@ INLINE int is_live(uint64_t mark) {
   return mark != kReserved && mark != kTaken && (mark & kSwept) == 0;
 }
 
-INLINE uint64_t tag_of(uint64_t return_point) {
-  return return_point >> 2 & 0xffff;
-}
+/* Machines whose trampolines have several return points say where the tag is. */
+#ifndef SUPPORT_TAG_OF
+#define SUPPORT_TAG_OF(return_point) ((return_point) >> 2 & 0xffff)
+#endif
 
 INLINE int is_return_point(uint64_t word) {
   return (word & 3) == 0 && is_ours(word) && is_ours(word - SUPPORT_RETURN_MARK_AT) &&
@@ -156,7 +157,7 @@ INLINE void release_word(struct bpfaot_thread *thread, uint64_t at, uint64_t *wo
   if (!is_return_point(plain)) {
     return;
   }
-  const uint32_t index = owner_of(thread, at, tag_of(plain));
+  const uint32_t index = owner_of(thread, at, SUPPORT_TAG_OF(plain));
   if (index == BPFAOT_FRAMES) {
     return;
   }

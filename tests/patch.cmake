@@ -41,3 +41,44 @@ if(BPFAOT_CROSS_CXX_riscv64 AND BPFAOT_QEMU_riscv64)
   add_test(NAME patch_riscv64 COMMAND ${BPFAOT_QEMU_riscv64} ${program})
   set_tests_properties(patch_riscv64 PROPERTIES LABELS "unit;patch;qemu" TIMEOUT 300)
 endif()
+
+# The same for aarch64, whose functions are compiled in several ways.
+find_program(BPFAOT_CROSS_CXX_aarch64 aarch64-linux-gnu-g++)
+find_program(BPFAOT_QEMU_aarch64 NAMES qemu-aarch64-static qemu-aarch64)
+if(BPFAOT_CROSS_CXX_aarch64 AND BPFAOT_QEMU_aarch64)
+  set(patch_sources support/diagnostic.cpp support/hex.cpp targets/support_code.cpp targets/aarch64/decode.cpp
+    targets/aarch64/facts.cpp targets/aarch64/patch.cpp targets/aarch64/trampoline.cpp)
+  set(test_sources tests/patch/execution.cpp tests/patch/harness.cpp tests/patch/aarch64/cases.cpp
+    tests/patch/aarch64/machine.S)
+  list(TRANSFORM patch_sources PREPEND ${PROJECT_SOURCE_DIR}/)
+  list(TRANSFORM test_sources PREPEND ${PROJECT_SOURCE_DIR}/)
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/targets/*.h ${PROJECT_SOURCE_DIR}/targets/aarch64/*.h
+    ${PROJECT_SOURCE_DIR}/tests/patch/*.h ${PROJECT_SOURCE_DIR}/tests/patch/aarch64/*.h)
+  foreach(flags IN ITEMS bpfaot_support_flags bpfaot_support_flags_aarch64)
+    get_directory_property(${flags} DIRECTORY ${PROJECT_SOURCE_DIR}/targets DEFINITION ${flags})
+  endforeach()
+  set(out ${CMAKE_BINARY_DIR}/tests/patch_aarch64)
+  set(includes -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include)
+  add_custom_command(OUTPUT ${out}.o ${out}_support.o
+    COMMAND ${BPFAOT_CROSS_CXX_aarch64} -x c -std=gnu11 ${bpfaot_support_flags}
+      -fno-tree-loop-distribute-patterns ${bpfaot_support_flags_aarch64} ${includes}
+      -c ${PROJECT_SOURCE_DIR}/targets/aarch64/support.c -o ${out}_support.o
+    COMMAND ${BPFAOT_CROSS_CXX_aarch64} -std=gnu++20 -O1 -Wall -Wextra -Wno-missing-field-initializers
+      -fno-exceptions -fno-rtti -r -nostdlib -DBPFAOT_HAS_SUPPORT ${includes} ${patch_sources} -o ${out}.o
+    DEPENDS ${patch_sources} ${headers} ${PROJECT_SOURCE_DIR}/targets/aarch64/support.c
+    COMMENT "patching code for aarch64" VERBATIM)
+  set(programs "")
+  set(variants plain signed_a signed_b no_frame_pointer)
+  set(ways "-mbranch-protection=none" "-mbranch-protection=standard" "-mbranch-protection=pac-ret+leaf+b-key"
+    "-fomit-frame-pointer")
+  foreach(variant way IN ZIP_LISTS variants ways)
+    add_custom_command(OUTPUT ${out}_${variant}
+      COMMAND ${BPFAOT_CROSS_CXX_aarch64} -std=gnu++20 -O2 -Wall -Wextra -static -no-pie ${way} ${includes}
+        -I${PROJECT_SOURCE_DIR}/tests/patch/aarch64 ${test_sources} ${out}.o ${out}_support.o -o ${out}_${variant}
+      DEPENDS ${test_sources} ${headers} ${out}.o ${out}_support.o
+      COMMENT "trampoline test for aarch64, ${variant}" VERBATIM)
+    list(APPEND programs ${out}_${variant})
+  endforeach()
+  add_custom_target(patch_foreign_aarch64 ALL DEPENDS ${programs})
+  bpfaot_script_test(patch_aarch64 patch/aarch64.sh LABELS unit patch qemu)
+endif()

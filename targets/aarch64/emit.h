@@ -59,6 +59,7 @@ public:
   void branch(Condition condition, Label& label) { use(0x54000000 | condition, label); }
   void branch_not_zero(Reg reg, Label& label, bool wide = true) { use((wide ? 0xb5000000 : 0x35000000) | reg, label); }
   void branch_if_bit(Reg reg, uint32_t bit, Label& label) { use(0x37000000 | bit << 19 | reg, label); } // tbnz
+  void address(Reg reg, Label& label) { use(0x10000000 | reg, label); } // adr
   void jump(Label& label) { use(0x14000000, label); }
   void call(Label& label) { use(0x94000000, label); }
   void bind(Label& label) {
@@ -123,6 +124,11 @@ private:
     words_[at / 4] |= field << low;
   }
   void resolve(uint32_t at, uint32_t to) {
+    if ((words_[at / 4] & 0x9f000000) == 0x10000000) {
+      const uint32_t offset = to - at;
+      words_[at / 4] |= (offset & 3) << 29 | (offset >> 2 & 0x7ffff) << 5;
+      return;
+    }
     const bool jump = (words_[at / 4] & 0x7c000000) == 0x14000000;
     const bool test = (words_[at / 4] & 0x7e000000) == 0x36000000;
     set_field(at, jump ? 0 : 5, jump ? 26 : test ? 14 : 19, start_ + to);

@@ -10,6 +10,9 @@
 /* In front of the call that a return point follows, 8 bytes before it: movz xzr, #0xb9f */
 #define SUPPORT_RETURN_MARK 0xd28173ffu
 #define SUPPORT_RETURN_MARK_AT 8
+/* In front of that the trampoline's tag: movz xzr, #tag */
+#define SUPPORT_RETURN_TAG 0xd280001fu
+#define SUPPORT_TAG_OF(return_point) (*(const uint32_t *)((return_point) - 12) >> 5 & 0xffff)
 
 #ifndef __cplusplus
 #include "targets/arena.h"
@@ -73,20 +76,24 @@ INLINE uint64_t support_sign_b(uint64_t plain, uint64_t sp) {
   return x17;
 }
 
-/* Makes *fresh what has to stand where `seen`, which is `plain` or `plain` signed, stands. 0: it is
- * signed in a way that is not known. */
+/* Makes *fresh what has to stand where `seen`, which is `plain` or `plain` signed, stands. 0: it
+ * cannot be told how it is signed. Signatures have few bits (7, as Linux sets processors up), so a
+ * signed address often is the plain one; trampolines choose a return point for which it is not. */
 INLINE int support_sign_alike(uint64_t seen, uint64_t plain, uint64_t *fresh, uint64_t sp) {
-  if (seen == plain) {
-    return 1;
+  const uint64_t a = support_sign_a(plain, sp), b = support_sign_b(plain, sp);
+  const uint64_t fresh_a = support_sign_a(*fresh, sp), fresh_b = support_sign_b(*fresh, sp);
+  const uint64_t candidates[3] = {plain, a, b}, replacements[3] = {*fresh, fresh_a, fresh_b};
+  int found = 0;
+  for (int i = 0; i < 3; ++i) {
+    if (seen != candidates[i]) {
+      continue;
+    }
+    if (found && *fresh != replacements[i]) {
+      return 0;
+    }
+    *fresh = replacements[i];
+    found = 1;
   }
-  if (seen == support_sign_a(plain, sp)) {
-    *fresh = support_sign_a(*fresh, sp);
-    return 1;
-  }
-  if (seen == support_sign_b(plain, sp)) {
-    *fresh = support_sign_b(*fresh, sp);
-    return 1;
-  }
-  return 0;
+  return found;
 }
 #endif

@@ -7,7 +7,7 @@
 //   entry part    save what the programs clobber, fill the slots of pt_regs that they read, call
 //                 them one after the other, restore
 //   push          put the return address on the thread's shadow stack
-//   mark, call    call what follows, which returns to the
+//   tag, mark, call  call what follows, which returns to the
 //   return point  take the return address back, run the return programs, return
 //   sign          behind a kept paciasp: sign what x30 is now, as the function expects
 //   moved code    the instruction the jump replaced, then a jump behind it
@@ -15,6 +15,10 @@
 // Calls go through instead of return addresses being swapped: the call and return instructions
 // stay paired, so the processor's return predictions hold, and a function that signs its return
 // address signs ours and checks it.
+//
+// An unwinder's guard has to know whether a return point found on the stack is signed. Signatures have
+// so few bits that one in 128 is zero; where processors sign there are several return points, and
+// the first one is taken whose signatures with the current stack pointer are none and different.
 //
 // Registers: programs follow the C calling convention and use no vector registers; what they may
 // change (ProbeCall::clobbers) is saved, x16, x17 and the condition flags always. There is no red
@@ -55,6 +59,10 @@ struct Tag {
   void use(Emitter& emit, Reg reg) { // movk reg, #tag, lsl #48
     uses.push_back(emit.size());
     emit.word(0xf2e00000 | reg);
+  }
+  void use_mark(Emitter& emit) {
+    uses.push_back(emit.size());
+    emit.word(SUPPORT_RETURN_TAG);
   }
 };
 
@@ -200,6 +208,7 @@ void find_top(Emitter& emit) {
 }
 
 constexpr uint32_t kPushFrame = 64;
+constexpr uint32_t kReturnPoints = 4;
 
 // As it was before, x30 set to what is in the frame.
 void leave_push(Emitter& emit) {
@@ -211,8 +220,14 @@ void leave_push(Emitter& emit) {
   emit.add_imm(sp, sp, kPushFrame);
 }
 
-void push_frame(Emitter& emit, const TrampolineRequest& request, Tag& tag, Label& unprobed) {
-  Label slow, retry, pushed, over;
+// Ends with a frame pushed, in the state of leave_push before it; or at `unprobed`, everything as it was.
+struct Push {
+  Label slow, pushed;
+  Tag tag;
+};
+
+void push_frame(Emitter& emit, const TrampolineRequest& request, Push& push) {
+  Label retry;
   emit.sub_imm(sp, sp, kPushFrame);
   emit.store_pair(x16, x17, sp, 0);
   emit.store_pair(x9, x10, sp, 16);
@@ -220,15 +235,15 @@ void push_frame(Emitter& emit, const TrampolineRequest& request, Tag& tag, Label
   emit.read_flags(x9);
   emit.store(x9, sp, 48);
   emit.add_imm(x10, sp, kPushFrame);
-  tag.use(emit, x10);
-  find_thread(emit, request, slow);
+  push.tag.use(emit, x10);
+  find_thread(emit, request, push.slow);
   find_top(emit);
   emit.word(0x7100013f | BPFAOT_FRAMES << 10); // cmp w9, #frames
-  emit.branch(higher_same, slow);
+  emit.branch(higher_same, push.slow);
   emit.load(x16, x16, kFrames - 8); // frames[depth - 1].sp
   emit.word(0xd370be10);            // lsl x16, x16, #16
   emit.word(0xeb0a421f);            // cmp x16, x10, lsl #16
-  emit.branch(lower_same, slow);
+  emit.branch(lower_same, push.slow);
   emit.add_imm(x16, x17, kDepth);
   emit.bind(retry);
   emit.word(0x885f7e09); // ldxr w9, [x16]
@@ -238,17 +253,43 @@ void push_frame(Emitter& emit, const TrampolineRequest& request, Tag& tag, Label
   emit.word(0x8b091231); // add x17, x17, x9, lsl #4
   emit.load(x30, sp, 40);
   emit.store_pair(x30, x10, x17, kFrames);
-  emit.bind(pushed);
-  leave_push(emit);
-  emit.jump(over);
-  emit.bind(slow);
+  emit.bind(push.pushed);
+}
+
+void push_slow(Emitter& emit, const TrampolineRequest& request, Push& push, Label& unprobed) {
+  emit.bind(push.slow);
   emit.move(x16, x10);
   emit.move(x17, x30);
   emit.call_anywhere(request.support.push_slow, x9);
-  emit.branch_not_zero(x16, pushed);
+  emit.branch_not_zero(x16, push.pushed);
   leave_push(emit);
   emit.jump(unprobed);
-  emit.bind(over);
+}
+
+// Goes to `other` when a signature of the return point with the caller's stack pointer is none, or
+// when the keys sign alike.
+void check_signatures(Emitter& emit, Label& return_point, Label& other) {
+  emit.address(x9, return_point);
+  emit.add_imm(x16, sp, kPushFrame);
+  emit.move(x17, x9);
+  emit.word(0xd503211f); // pacia1716
+  emit.move(x11, x17);
+  emit.word(0xeb09023f); // cmp x17, x9
+  emit.branch(equal, other);
+  emit.move(x17, x9);
+  emit.word(0xd503215f); // pacib1716
+  emit.word(0xeb09023f); // cmp x17, x9
+  emit.branch(equal, other);
+  emit.word(0xeb0b023f); // cmp x17, x11
+  emit.branch(equal, other);
+}
+
+void call_moved(Emitter& emit, Push& push, Label& moved) {
+  leave_push(emit);
+  push.tag.use_mark(emit);
+  emit.word(SUPPORT_RETURN_MARK);
+  emit.call(moved);
+  static_assert(SUPPORT_RETURN_MARK_AT == 8);
 }
 
 // x30 = the true return address, which goes back into x30 at the end.
@@ -315,21 +356,34 @@ void run_programs(Emitter& emit, const TrampolineRequest& request) {
 
 // The address of the return point.
 uint64_t call_through(Emitter& emit, const TrampolineRequest& request, Label& moved) {
-  Tag tag;
-  push_frame(emit, request, tag, moved);
-  emit.word(SUPPORT_RETURN_MARK);
-  emit.call(moved);
-  static_assert(SUPPORT_RETURN_MARK_AT == 8);
+  Push push;
+  Label return_points[kReturnPoints], others[kReturnPoints];
+  push_frame(emit, request, push);
+  if (request.signs_returns) {
+    check_signatures(emit, return_points[0], others[0]);
+  }
+  call_moved(emit, push, moved);
+  emit.bind(return_points[0]);
   const uint64_t return_point = emit.pc();
   Frame frame(emit, Place::return_point, request.at_return, 0);
   frame.open();
-  pop_frame(emit, request, tag, frame);
+  pop_frame(emit, request, push.tag, frame);
   frame.skip_when_disarmed(request.armed);
   frame.fill();
   frame.call_programs();
   frame.close();
   emit.word(0xd65f03c0); // ret
-  for (const uint32_t at : tag.uses) {
+  push_slow(emit, request, push, moved);
+  for (uint32_t i = 1; request.signs_returns && i < kReturnPoints; ++i) {
+    emit.bind(others[i - 1]);
+    if (i + 1 < kReturnPoints) {
+      check_signatures(emit, return_points[i], others[i]);
+    }
+    call_moved(emit, push, moved);
+    emit.bind(return_points[i]);
+    emit.jump(return_points[0]);
+  }
+  for (const uint32_t at : push.tag.uses) {
     emit.set_half(at, return_point >> 2);
   }
   return return_point;
