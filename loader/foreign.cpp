@@ -36,4 +36,20 @@ Failure exec_foreign(const targets::Target& target, const std::vector<std::strin
                      .hint("install qemu-user"));
 }
 
+namespace {
+
+std::string link_of(const char* path) {
+  char text[PATH_MAX];
+  const ssize_t size = readlink(path, text, sizeof text);
+  return std::string(text, size > 0 ? static_cast<size_t>(size) : 0);
+}
+
+} // namespace
+
+// Emulators answer for /proc/self and forget /proc/thread-self, which leads to the same.
+std::string emulator_path() {
+  const std::string kernels = link_of("/proc/thread-self/exe");
+  return kernels != link_of("/proc/self/exe") ? kernels : std::string();
+}
+
 } // namespace bpfaot::loader

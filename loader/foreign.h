@@ -15,4 +15,7 @@ namespace bpfaot::loader {
 // [foreign-loader]
 Failure exec_foreign(const targets::Target& target, const std::vector<std::string>& arguments);
 
+// The emulator of user programs that runs this process, "" when the processor does.
+std::string emulator_path();
+
 } // namespace bpfaot::loader

@@ -82,6 +82,9 @@ Result<Mapping> read_mapped_file(int pid, const MapsEntry& entry) {
   return bytes;
 }
 
+// Code of ours in the process, which is not the process's: it has run and will not run again.
+bool is_preload_library(const std::string& path) { return path.ends_with("/libbpfaot-preload.so"); }
+
 // address = vaddr + bias, from the segment that the mapping shows.
 std::optional<uint64_t> bias_of(const ElfView& elf, const MapsEntry& entry) {
   constexpr uint64_t kPage = 4096;
@@ -146,7 +149,8 @@ Modules Modules::make(int pid, std::vector<MapsEntry> maps, ReadFile read_file) 
   modules.read_file_ = std::move(read_file);
   modules.maps_ = std::move(maps);
   for (const MapsEntry& entry : modules.maps_) {
-    if (entry.inode == 0 || !entry.executable || entry.path.empty() || entry.path[0] != '/') {
+    if (entry.inode == 0 || !entry.executable || entry.path.empty() || entry.path[0] != '/' ||
+        is_preload_library(entry.path)) {
       continue;
     }
     Candidate candidate;

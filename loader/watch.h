@@ -40,6 +40,7 @@ public:
 
   // The registry's record, from which anybody may detach. The id.
   Result<uint32_t> enlist(const Process& process, const Attachment& attachment);
+  Result<uint32_t> enlist(int pid, const std::vector<SitePatch>& patches);
   // Keeps the record in step with further sites.
   Status update(const Attachment& attachment);
   void delist();

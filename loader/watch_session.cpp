@@ -68,16 +68,20 @@ Result<std::unique_ptr<Watch>> Watch::open(const ParsedArguments& arguments, con
 }
 
 Result<uint32_t> Watch::enlist(const Process& process, const Attachment& attachment) {
+  return enlist(process.pid(), attachment.patches());
+}
+
+Result<uint32_t> Watch::enlist(int pid, const std::vector<SitePatch>& patches) {
   registry_ = TRY(Registry::open());
   record_.loader = {getpid(), process_start_time(getpid())};
-  record_.target = {process.pid(), process_start_time(process.pid())};
+  record_.target = {pid, process_start_time(pid)};
   record_.image = image_->path();
   record_.image_fd = image_->fd();
   record_.const_fd = session_->const_fd();
   record_.data_fd = session_->data_fd();
   record_.const_size = session_->const_size();
   record_.data_size = session_->data_size();
-  record_.patches = attachment.patches();
+  record_.patches = patches;
   record_.id = TRY(registry_->add(record_));
   return record_.id;
 }

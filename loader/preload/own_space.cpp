@@ -7,6 +7,7 @@
 // to be changed that way, the pages are made writable for the moment, with all signals blocked.
 #include "loader/preload/own_space.h"
 
+#include "loader/foreign.h"
 #include "loader/preload/system.h"
 #include "support/hex.h"
 
@@ -24,12 +25,6 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 constexpr long kBlock = 2; // SIG_SETMASK of the kernel
-
-std::string link_of(const char* path) {
-  char text[4096];
-  const ssize_t size = readlink(path, text, sizeof text);
-  return std::string(text, size > 0 ? static_cast<size_t>(size) : 0);
-}
 
 // Keeps every signal away: a handler could need the page that is not executable just now.
 class SignalsBlocked {
@@ -54,12 +49,10 @@ Failure OwnSpace::cannot(const char* verb, uint64_t address) const {
   return fail(Code::kProcessMemory, std::string("cannot ") + verb + " this process's memory at " + hex(address));
 }
 
-// Emulators answer for /proc/self and forget /proc/thread-self, which leads to the same.
 Result<OwnSpace> OwnSpace::open() {
   OwnSpace space;
   space.pid_ = static_cast<int>(bpfaot_preload_pid());
-  const std::string host = link_of("/proc/thread-self/exe");
-  space.is_emulated_ = !host.empty() && host != link_of("/proc/self/exe");
+  space.is_emulated_ = !emulator_path().empty();
   TRY(space.check_single_thread());
   TRY(space.refresh());
   if (!space.is_emulated_)

@@ -3,8 +3,9 @@
 // bpf-aot run: a command with probes in it from its first instruction on. The executable's are put
 // in at the stop behind exec, its libraries' before their constructors run; then the command runs
 // free of the tracer and the exit status is its own.
+#include "loader/verbs/run.h"
+
 #include "loader/dynlink.h"
-#include "loader/watch.h"
 
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,8 +17,6 @@
 
 namespace bpfaot::loader {
 namespace {
-
-int shell_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 // The two stops of a start. Wishes whose file is not mapped at the first one wait for the second.
 class Launch {
@@ -83,31 +82,6 @@ private:
   Plan all_;
 };
 
-// A path that nothing can ever map, unlike a library that has not been loaded yet.
-bool is_missing_file(const AttachSpec& spec) {
-  return spec.path.find('/') != std::string::npos && access(spec.path.c_str(), F_OK) != 0 && errno == ENOENT;
-}
-
-// A command that is not probed as asked for is not started: except that a library may come later,
-// and what is declined for safety leaves the other probes.
-Status check_plan(const Plan& plan) {
-  const Diagnostic* first = nullptr;
-  bool any = false;
-  for (const PlanRow& row : plan.rows) {
-    if (!row.refusal) {
-      any = true;
-      continue;
-    }
-    const Code code = row.refusal->code;
-    if (code == Code::kSymbolNotFound || code == Code::kAttachIfunc || code == Code::kAttachDecode ||
-        (code == Code::kAttachFile && is_missing_file(row.wish.spec))) {
-      return Failure(*row.refusal);
-    }
-    first = first == nullptr && code != Code::kAttachFile ? &*row.refusal : first;
-  }
-  return any || first == nullptr ? Status{} : Status(Failure(*first));
-}
-
 // Ends a command that has not run a single instruction of its own.
 Failure abandon(Process& process, Failure why) {
   if (!process.has_exited()) {
@@ -116,16 +90,6 @@ Failure abandon(Process& process, Failure why) {
     waitpid(process.pid(), nullptr, 0);
   }
   return why;
-}
-
-Result<int> wait_for_end(pid_t pid) {
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) {
-      return fail(Code::kIo, std::string("waiting for the command: ") + std::strerror(errno));
-    }
-  }
-  return shell_status(status);
 }
 
 // The exit status belongs to the command, also when nobody could read what was observed.
@@ -169,6 +133,9 @@ Result<int> observe(Process& process, Watch& watch, Launch& launch, SignalReader
 Result<int> run_run(const ParsedArguments& arguments, const Console& console) {
   if (arguments.rest.empty()) {
     return fail(Code::kUsage, "run needs a command: bpf-aot run PROBE.so -- COMMAND…");
+  }
+  if (arguments.has(kPreloadOption)) {
+    return run_preloaded(arguments, console);
   }
   const std::unique_ptr<Watch> watch = TRY(Watch::open(arguments, console));
   Result<Process> started = Process::start(arguments.rest, watch->patcher());

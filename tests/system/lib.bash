@@ -60,10 +60,10 @@ victim() {
 }
 
 # traced OUT_STEM ARGS…: bpf-aot run, with what is observed in $tmp/OUT_STEM.txt and the command's
-# own output in .out and .err; the exit status is the command's.
+# own output in .out and .err; the exit status is the command's. BPFAOT_RUN_WITH: options for all.
 traced() {
   local stem=$1; shift
-  aot run -o "$tmp/$stem.txt" "$@" >"$tmp/$stem.out" 2>"$tmp/$stem.err"
+  aot run ${BPFAOT_RUN_WITH:-} -o "$tmp/$stem.txt" "$@" >"$tmp/$stem.out" 2>"$tmp/$stem.err"
 }
 # traced_ok: the same, and the command must succeed
 traced_ok() { traced "$@" || fail "bpf-aot run ${*:2}: status $?"; }
