@@ -82,3 +82,8 @@ if(BPFAOT_CROSS_CXX_aarch64 AND BPFAOT_QEMU_aarch64)
   add_custom_target(patch_foreign_aarch64 ALL DEPENDS ${programs})
   bpfaot_script_test(patch_aarch64 patch/aarch64.sh LABELS unit patch qemu)
 endif()
+
+add_executable(patch_pairs patch/pairs.cpp)
+target_link_libraries(patch_pairs PRIVATE bpfaot_flags bpfaot_patch)
+set_target_properties(patch_pairs PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+bpfaot_script_test(patch_pairs patch/pairs.sh LABELS unit patch)

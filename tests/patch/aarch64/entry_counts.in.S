@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// at: 0x400000
+  .globl function
+function: // a program that reads nothing of the context
+  stp x29, x30, [sp, #-16]!
+  ret
+  .globl program
+  .set program, 0x4100000
+  .globl entry_programs
+  .set entry_programs, 1

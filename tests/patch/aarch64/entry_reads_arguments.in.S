@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// at: 0x400000
+  .globl function
+function: // x1, sp, pc and flags, in a session that can be disarmed, with a cookie
+  stp x29, x30, [sp, #-16]!
+  ret
+  .globl program
+  .set program, 0x4100000
+  .globl site_data
+  .set site_data, 0x4000100
+  .globl armed
+  .set armed, 0x4000040
+  .globl ctx_reads
+  .set ctx_reads, 0x380000002
+  .globl entry_programs
+  .set entry_programs, 1

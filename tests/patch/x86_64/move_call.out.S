@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// at: 0x4000800
+  pushq $0x400005
+  movl $0x0, 0x4(%rsp)
+  jmp function
+  jmp function + 5
+  int3
