@@ -273,6 +273,10 @@ bool Decoder::operands() {
   } else if (one_byte && d_.opcode >= 0xa0 && d_.opcode <= 0xa3) {
     size = d_.address_size ? 4 : 8;
   }
+  // xbegin with a 16-bit distance cuts its target to 16 bits: no code has it.
+  if (one_byte && d_.opcode == 0xc7 && d_.modrm == 0xf8 && z == 2) {
+    return false;
+  }
   d_.imm_offset = static_cast<uint8_t>(at_);
   d_.imm_size = size;
   return skip(size);

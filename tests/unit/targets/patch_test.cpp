@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace bpfaot::targets {
 namespace {
@@ -114,6 +116,19 @@ Bytes move_or_die(const Bytes& covered, uint64_t from, uint64_t to) {
   Result<MovedCode> moved = x86_64::move(covered, from, to);
   EXPECT_TRUE(moved) << moved.error().message;
   return moved ? moved->bytes : Bytes{};
+}
+
+// A fuzzer found it: the distance has two bytes and four were read.
+TEST(Decode, ReadsNothingBehindATransactionWithAShortDistance) {
+  for (const Bytes& code : {Bytes{0x66, 0xc7, 0xf8, 0x00, 0x00}, Bytes{0x65, 0x66, 0xc7, 0xf8, 0x10, 0x00}}) {
+    const std::unique_ptr<uint8_t[]> exact(new uint8_t[code.size()]);
+    std::copy(code.begin(), code.end(), exact.get());
+    EXPECT_FALSE(x86_64::decode({exact.get(), code.size()}, kPc));
+  }
+  const Bytes plain = {0xc7, 0xf8, 0x10, 0x00, 0x00, 0x00};
+  const std::optional<Insn> insn = x86_64::decode(plain, kPc);
+  ASSERT_TRUE(insn);
+  EXPECT_EQ(insn->target, kPc + 6 + 16);
 }
 
 TEST(Move, RebasesAPcRelativeOperand) {
