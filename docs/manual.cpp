@@ -45,7 +45,7 @@ struct LoaderOption {
 // What the verbs column of loader/options.def is written in.
 constexpr auto kInfo = loader::kInfo, kRun = loader::kRun, kAttach = loader::kAttach,
                kDetach = loader::kDetach, kList = loader::kList, kMap = loader::kMap,
-               kTestRun = loader::kTestRun, kAll = loader::kAll;
+               kTestRun = loader::kTestRun, kDoctor = loader::kDoctor, kAll = loader::kAll;
 
 constexpr LoaderOption kLoaderOptions[] = {
 #define BPFAOT_OPTION(id, short_name, long_name, arg, arg_name, verbs, help)                       \

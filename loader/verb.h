@@ -25,6 +25,7 @@ enum VerbMask : uint32_t {
   kList = 1u << 4,
   kMap = 1u << 5,
   kTestRun = 1u << 6,
+  kDoctor = 1u << 7,
   kAll = ~0u,
 };
 
