@@ -49,8 +49,8 @@ void check_decode(const Patcher& patcher, std::span<const uint8_t> code, uint64_
   }
 }
 
-void check_move(const Patcher& patcher, std::span<const uint8_t> covered, uint64_t from, uint64_t to) {
-  const auto moved = patcher.move(covered, from, to);
+void check_move(const Patcher& patcher, std::span<const uint8_t> covered, uint64_t from, uint64_t to, Scratch scratch) {
+  const auto moved = patcher.move(covered, from, to, scratch);
   if (!moved)
     return;
   require(!moved->map.empty() && moved->bytes.size() < 4096);
@@ -108,6 +108,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto branches = patcher->find_long_branches(code.span(), pc);
   for (const LongBranch& branch : branches)
     require(branch.from - pc < code.size);
+  if (patcher->find_branches_into != nullptr) { // the quick search misses none of them
+    const uint64_t low = pc + data[6], high = low + 16;
+    const auto into = patcher->find_branches_into(code.span(), pc, low, high);
+    for (const LongBranch& branch : branches)
+      if (branch.target >= low && branch.target < high)
+        require(std::find(into.begin(), into.end(), branch) != into.end());
+  }
   if (patcher->find_branches_into != nullptr) {
     const uint64_t low = pc + data[5], high = low + data[6];
     auto wanted = branches;
@@ -129,14 +136,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(cover->patch_pc >= request.at && offset < code.size && code.size - offset >= cover->size);
     require(cover->size >= need && !cover->starts.empty() && cover->starts[0] == 0 && cover->starts.back() < cover->size);
     const Exact original(code.span().subspan(offset, cover->size));
-    check_move(*patcher, original.span(), cover->patch_pc, cover->patch_pc + (1u << 20));
+    check_move(*patcher, original.span(), cover->patch_pc, cover->patch_pc + (1u << 20), cover->scratch);
     uint64_t to;
     std::memcpy(&to, data + 16, 8);
-    check_move(*patcher, original.span(), cover->patch_pc, to);
+    check_move(*patcher, original.span(), cover->patch_pc, to, cover->scratch);
     check_trampoline(*patcher, *cover, original.span(), data + 16);
-    const auto jump = patcher->encode_jump(cover->patch_pc, to);
+    const auto jump = patcher->encode_jump(cover->patch_pc, to, cover->scratch);
     require(!jump || jump->size() == patcher->jump_size);
+    if (jump && patcher->jump_target != nullptr)
+      require(patcher->jump_target(*jump, cover->patch_pc) == to);
   }
-  check_move(*patcher, code.span().subspan(0, std::min<size_t>(code.size, 40)), pc, pc + (data[5] * 4096));
+  check_move(*patcher, code.span().subspan(0, std::min<size_t>(code.size, 40)), pc, pc + (data[5] * 4096), {});
   return 0;
 }
