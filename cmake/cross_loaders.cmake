@@ -21,14 +21,23 @@ foreach(machine IN LISTS BPFAOT_TARGETS)
   endif()
   set(tree ${CMAKE_BINARY_DIR}/cross/${machine})
   set(out ${CMAKE_BINARY_DIR}/lib/bpf-aot/${machine})
+  set(preload_target "")
+  set(preload_copy "")
+  if(NOT machine STREQUAL BPFAOT_MACHINE) # this machine's is built with the other tools
+    set(preload_target bpfaot_preload)
+    set(library lib/bpf-aot/${machine}/libbpfaot-preload.so)
+    set(preload_copy COMMAND ${CMAKE_COMMAND} -E copy_if_different ${tree}/${library} ${CMAKE_BINARY_DIR}/${library})
+    install(FILES ${CMAKE_BINARY_DIR}/${library} DESTINATION lib/bpf-aot/${machine})
+  endif()
   add_custom_target(bpfaot_cross_loader_${machine}
     COMMAND ${CMAKE_COMMAND} -S ${PROJECT_SOURCE_DIR} -B ${tree} -G ${CMAKE_GENERATOR}
       ${toolchain} -DCMAKE_BUILD_TYPE=MinSizeRel -DBPFAOT_STATIC_LOADER=ON
       -DBPFAOT_BUILD_COMPILER=OFF -DBPFAOT_BUILD_TESTS=OFF -DBPFAOT_CROSS_LOADERS=OFF
       -DBPFAOT_TARGETS=${machine} --log-level=WARNING
-    COMMAND ${CMAKE_COMMAND} --build ${tree} --target bpf-aot
+    COMMAND ${CMAKE_COMMAND} --build ${tree} --target bpf-aot ${preload_target}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${out}
     COMMAND ${CMAKE_COMMAND} -E copy_if_different ${tree}/bin/bpf-aot ${out}/bpf-aot
+    ${preload_copy}
     BYPRODUCTS ${out}/bpf-aot
     USES_TERMINAL
     COMMENT "bpf-aot for ${machine}" VERBATIM)

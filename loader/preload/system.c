@@ -141,3 +141,10 @@ unsigned gnu_dev_major(dev_t device) {
 unsigned gnu_dev_minor(dev_t device) {
   return (unsigned)((device & 0xff) | (device >> 12 & 0xffffff00));
 }
+
+#ifdef SYS_riscv_flush_icache
+/* What __builtin___clear_cache calls there. */
+int __riscv_flush_icache(void* start, void* end, unsigned long flags) {
+  return (int)CALL(SYS_riscv_flush_icache, start, end, flags);
+}
+#endif

@@ -172,9 +172,9 @@ Status wait_for_library(const Command& command) {
   for (;;) {
     pollfd list[2] = {{command.socket.get(), POLLIN, 0}, {command.pidfd.get(), POLLIN, 0}};
     const int ready = poll(list, 2, kLook);
-    if ((list[0].revents & (POLLIN | POLLHUP)) != 0)
+    if ((list[0].revents & POLLIN) != 0 && (list[0].revents & POLLHUP) == 0)
       return {};
-    const bool ended = ready > 0 && (list[1].revents & POLLIN) != 0;
+    const bool ended = ready > 0; // or has executed something that has the socket no more
     if (ended || (ready == 0 && goes_without_library(command.pid)))
       return Failure(make_error(Code::kPreloadMissing, "the command did not load the preload library")
                          .hint("without --preload, run puts the probes in by ptrace"));
