@@ -19,6 +19,8 @@ constexpr uint32_t H_ACQUIRE = kHelperAcquire;
 constexpr uint32_t H_RELEASE = kHelperRelease;
 constexpr uint32_t H_SYSCALL = BPFAOT_CAP_SYSCALLS;
 constexpr uint32_t H_READ = BPFAOT_CAP_READ_MEMORY | BPFAOT_CAP_SYSCALLS;
+constexpr uint32_t H_STACK =
+    BPFAOT_CAP_READ_MEMORY | BPFAOT_CAP_SYSCALLS | kHelperSite | kHelperCtx;
 constexpr uint32_t H_TIME = BPFAOT_CAP_TIME;
 constexpr uint32_t H_PRINTK = BPFAOT_CAP_PRINTK | BPFAOT_CAP_SYSCALLS | kHelperGuard;
 

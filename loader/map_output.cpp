@@ -5,6 +5,7 @@
 
 #include "loader/histogram.h"
 #include "loader/map_snapshot.h"
+#include "loader/stack_output.h"
 #include "support/json.h"
 
 #include <algorithm>
@@ -253,6 +254,8 @@ std::string print_map(const Image& image, const Session& session, uint32_t index
   const bpfaot_map_header& header = session.header(index);
   if (!holds_values(header.type))
     return {};
+  if (header.type == kMapStackTrace)
+    return print_stacks(image, session, index, options);
   const std::vector<MapEntry> entries = snapshot(image, session, index);
   if (entries.empty())
     return {};

@@ -14,6 +14,7 @@ struct MapOutputOptions {
   bool json = false;
   bool per_cpu = false;  // each value of per-CPU maps instead of the sum
   bool all_maps = false; // scratch maps and long variables too
+  int target = 0;        // the process that stacks are of, for names; 0 = it has ended
 };
 
 // One map; "" when it is empty or holds no values.

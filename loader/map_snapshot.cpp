@@ -139,7 +139,7 @@ std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint3
   entries.erase(std::unique(entries.begin(), entries.end(),
                             [](const MapEntry& a, const MapEntry& b) { return a.key == b.key; }),
                 entries.end());
-  if (is_array(header.type))
+  if (is_array(header.type) || header.type == kMapStackTrace)
     return entries;
   std::stable_sort(entries.begin(), entries.end(), [&](const MapEntry& a, const MapEntry& b) {
     int64_t x, y;
@@ -152,7 +152,7 @@ std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint3
 
 bool holds_values(uint32_t type) {
   return type == kMapHash || type == kMapLruHash || is_array(type) || is_per_cpu(type) ||
-         is_queue(type);
+         is_queue(type) || type == kMapStackTrace;
 }
 
 bool is_scratch(const Image& image, uint32_t index) {

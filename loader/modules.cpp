@@ -139,7 +139,10 @@ const CodeSymbol* Module::symbol_around(uint64_t vaddr) const {
 }
 
 Result<Modules> Modules::read(AddressSpace& space) {
-  const int pid = space.pid();
+  return of_process(space.pid());
+}
+
+Result<Modules> Modules::of_process(int pid) {
   return make(pid, TRY(read_maps(pid)), [pid](const MapsEntry& entry) { return read_mapped_file(pid, entry); });
 }
 

@@ -73,6 +73,7 @@ public:
 
   // Reads the list; the files are read when they are asked for.
   static Result<Modules> read(AddressSpace& space);
+  static Result<Modules> of_process(int pid);
   // The same from a list and files that are had otherwise.
   static Modules make(int pid, std::vector<MapsEntry> maps, ReadFile read_file);
 

@@ -27,6 +27,8 @@ public:
 
   // Prints the records that are there, at most some thousands per map; returns how many.
   uint64_t poll();
+  // Stacks at the end get the names of functions of this process, which must live.
+  void name_stacks_of(int pid) { options_.target = pid; }
   // Everything that is left, then what was lost and missed, then maps and variables. Once.
   void finish(const MissedHits& missed = {});
   // False after a write failed (disk full, closed pipe).

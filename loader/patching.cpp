@@ -42,7 +42,10 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
       if (!room(sizeof(bpfaot_site))) {
         return fail(Code::kAttachReach, "the arena near " + hex(site.address) + " is full");
       }
-      const bpfaot_site data{site.address, planned.cookie, 0, 1, planned.program};
+      static_assert(offsetof(bpfaot_arena, ranges) == offsetof(bpfaot_arena, range_count) + offsetof(bpfaot_code_ranges, range));
+      const bool at_entry = site.cover.at_entry && !planned.is_return;
+      const bpfaot_site data{site.address, planned.cookie, arena.base + offsetof(bpfaot_arena, range_count),
+                             uint32_t{BPFAOT_SITE_ARMED} | (at_entry ? uint32_t{BPFAOT_SITE_ENTRY} : 0u), planned.program};
       std::memcpy(arena.local.data() + next, &data, sizeof data);
       call.site = arena.base + next;
       next += sizeof data;

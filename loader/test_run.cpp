@@ -117,7 +117,7 @@ Result<TestResult> run_on_buffer(const Image& image, const Session& session, uin
   uint8_t* context = memory.data() + kHead;
   std::copy(data.begin(), data.end(), context);
   shared->site.program = program;
-  shared->site.armed = 1;
+  shared->site.flags = BPFAOT_SITE_ARMED;
   const auto site = reinterpret_cast<uint64_t>(&shared->site);
   std::memcpy(context - sizeof site, &site, sizeof site);
 

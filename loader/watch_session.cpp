@@ -62,7 +62,10 @@ Result<std::unique_ptr<Watch>> Watch::open(const ParsedArguments& arguments, con
       return fail(Code::kIo, "cannot write " + file);
     }
   }
-  const MapOutputOptions form{watch->json_, arguments.has(kPerCpuOption), arguments.has(kAllMapsOption)};
+  MapOutputOptions form;
+  form.json = watch->json_;
+  form.per_cpu = arguments.has(kPerCpuOption);
+  form.all_maps = arguments.has(kAllMapsOption);
   watch->sink_->output.emplace(*watch->image_, *watch->session_, form, stream);
   return watch;
 }
@@ -104,6 +107,9 @@ void Watch::delist() {
 uint64_t Watch::drain() { return sink_->output->poll(); }
 
 Status Watch::finish(const MissedCounts& missed) {
+  if (record_.target.pid != 0 && is_alive(record_.target)) {
+    sink_->output->name_stacks_of(record_.target.pid);
+  }
   sink_->output->finish({missed.entries, missed.returns});
   if (!sink_->output->is_good()) {
     return fail(Code::kIo, "what was observed could not be written");

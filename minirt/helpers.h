@@ -45,6 +45,9 @@ uint64_t __bpfaot_rt_current_task_under_cgroup(rt_env* env, rt_desc* map, uint64
 uint64_t __bpfaot_rt_get_func_ip(rt_env* env, void* ctx);
 uint64_t __bpfaot_rt_get_attach_cookie(rt_env* env, void* ctx);
 
+uint64_t __bpfaot_rt_get_stackid(rt_env* env, void* ctx, rt_desc* map, uint64_t flags);
+uint64_t __bpfaot_rt_get_stack(rt_env* env, void* ctx, void* to, uint64_t size, uint64_t flags);
+
 uint64_t __bpfaot_rt_trace_printk(rt_env* env, const void* format, uint64_t format_size, uint64_t a,
                                   uint64_t b, uint64_t c);
 uint64_t __bpfaot_rt_trace_vprintk(rt_env* env, const void* format, uint64_t format_size,

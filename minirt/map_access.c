@@ -8,6 +8,7 @@
 #include "minirt/hash.h"
 #include "minirt/queue.h"
 #include "minirt/ring.h"
+#include "minirt/stack_trace.h"
 
 enum { /* map_flags of BPF_MAP_CREATE */
        kNoPrealloc = 1u << 0,
@@ -107,6 +108,28 @@ static int layout_queue(struct bpfaot_map_header* h) {
   return 0;
 }
 
+static int layout_stack_trace(struct bpfaot_map_header* h) {
+  /* BPF_F_STACK_BUILD_ID, which the kernel allows, is among those refused. */
+  if (h->map_flags & ~(uint32_t)(kNumaNode | kReadOnly | kWriteOnly))
+    return -RT_EINVAL;
+  if (!h->max_entries || h->key_size != 4 || h->value_size < 8 || h->value_size % 8 ||
+      h->value_size / 8 > RT_STACK_MOST)
+    return -RT_EINVAL;
+  if (h->max_entries > 1u << 30)
+    return -RT_E2BIG;
+  uint64_t buckets = 1;
+  while (buckets < h->max_entries)
+    buckets *= 2;
+  h->aux[RT_STACK_MASK] = buckets - 1;
+  h->aux[RT_STACK_BUCKETS] = sizeof(struct rt_pool_head);
+  h->aux[RT_STACK_ELEMENTS] = round_up(sizeof(struct rt_pool_head) + 8 * buckets, 64);
+  h->aux[RT_STACK_STRIDE] = sizeof(struct rt_stack_element) + h->value_size;
+  h->aux[RT_STACK_LINKS] =
+      h->aux[RT_STACK_ELEMENTS] + h->aux[RT_STACK_STRIDE] * (uint64_t)h->max_entries;
+  h->data_size = h->aux[RT_STACK_LINKS] + 4 * (uint64_t)h->max_entries;
+  return 0;
+}
+
 static void layout_ring(struct bpfaot_map_header* h, uint64_t size) {
   h->aux[RT_RING_SIZE] = size;
   h->aux[RT_RING_SLOTS] = sizeof(struct rt_ring_head);
@@ -156,6 +179,8 @@ int bpfaot_map_layout(struct bpfaot_map_header* h) {
     result = layout_hash(h);
   else if (rt_is_queue(h->type))
     result = layout_queue(h);
+  else if (h->type == RT_MAP_STACK_TRACE)
+    result = layout_stack_trace(h);
   else if (h->type == RT_MAP_RINGBUF)
     result = layout_ringbuf(h);
   else if (h->type == RT_MAP_PERF_EVENT_ARRAY || h->type == RT_MAP_CGROUP_ARRAY)
@@ -195,6 +220,8 @@ void* bpfaot_map_lookup(const struct bpfaot_map_view* map, const void* key, uint
     return rt_array_lookup(m, key, cpu);
   if (rt_is_hash(m.type))
     return rt_hash_lookup(m, key, cpu, false);
+  if (m.type == RT_MAP_STACK_TRACE)
+    return rt_stack_lookup(m, rt_load_u32(key));
   return NULL;
 }
 
@@ -214,6 +241,8 @@ int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const 
   }
   if (rt_is_queue(m.type))
     return bpfaot_map_push(map, value, flags);
+  if (m.type == RT_MAP_STACK_TRACE)
+    return -RT_EINVAL;
   if (m.type == RT_MAP_CGROUP_ARRAY) {
     uint32_t* slot = cgroup_slot(m, key);
     if (flags != RT_BPF_ANY)
@@ -230,6 +259,8 @@ int bpfaot_map_delete(const struct bpfaot_map_view* map, const void* key) {
   struct rt_map m = rt_map_of_view(map);
   if (rt_is_hash(m.type))
     return (int)rt_hash_delete(m.header, m.data, key);
+  if (m.type == RT_MAP_STACK_TRACE)
+    return rt_stack_delete(m, rt_load_u32(key));
   if (m.type == RT_MAP_CGROUP_ARRAY) {
     uint32_t* slot = cgroup_slot(m, key);
     if (!slot)
@@ -272,6 +303,8 @@ int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_nu
     return array_next_key(m, key_or_null, next);
   if (rt_is_hash(m.type))
     return (int)rt_hash_next_key(m.header, m.data, key_or_null, next);
+  if (m.type == RT_MAP_STACK_TRACE)
+    return rt_stack_next_id(m, key_or_null, next);
   if (rt_is_queue(m.type))
     return -RT_EINVAL;
   return -RT_EOPNOTSUPP;

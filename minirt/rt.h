@@ -69,6 +69,7 @@ enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */
        RT_MAP_PERF_EVENT_ARRAY = 4,
        RT_MAP_PERCPU_HASH = 5,
        RT_MAP_PERCPU_ARRAY = 6,
+       RT_MAP_STACK_TRACE = 7,
        RT_MAP_CGROUP_ARRAY = 8,
        RT_MAP_LRU_HASH = 9,
        RT_MAP_LRU_PERCPU_HASH = 10,

@@ -27,7 +27,7 @@ foreach(machine IN ITEMS aarch64 riscv64)
   endif()
   set(program ${CMAKE_BINARY_DIR}/tests/minirt_${machine})
   set(sources ${CMAKE_CURRENT_SOURCE_DIR}/unit/minirt/foreign.c)
-  foreach(source IN ITEMS memory entry task maps hash queue ring probe_read printk map_access)
+  foreach(source IN ITEMS memory entry task maps hash queue stack_trace ring probe_read printk map_access)
     list(APPEND sources ${PROJECT_SOURCE_DIR}/minirt/${source}.c)
   endforeach()
   add_custom_command(OUTPUT ${program}

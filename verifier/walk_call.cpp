@@ -21,6 +21,10 @@ constexpr uint64_t kMaxRecord = INT32_MAX; // beyond it no ring can hold it
 bool leaves_tail(int32_t helper) {
   return helper == 45 || helper == 114 || helper == 115;
 }
+// Returns how much it has written, or a small error.
+bool returns_length(int32_t helper) {
+  return leaves_tail(helper) || helper == 67;
+}
 bool is_printk(int32_t helper) {
   return helper == 6 || helper == 177;
 }
@@ -261,7 +265,7 @@ void Walker::set_result(const CallContext& call) {
   case HelperRet::nothing: break;
   case HelperRet::integer:
     result = RegState::scalar(
-        leaves_tail(call.info->id)
+        returns_length(call.info->id)
             ? Scalar::signed_range(-kMaxErrno, static_cast<int64_t>(call.buffer_max))
             : Scalar{});
     break;

@@ -337,9 +337,25 @@ struct bpfaot_thread_table {
 struct bpfaot_site {
   uint64_t func_ip; /* address of the function entry or instruction, in this process */
   uint64_t cookie;
-  uint64_t hits;    /* reserved */
-  uint32_t armed;
+  uint64_t ranges;  /* address of struct bpfaot_code_ranges; 0 = not known */
+  uint32_t flags;   /* BPFAOT_SITE_* */
   uint32_t program;
+};
+
+enum { /* bpfaot_site.flags */
+  BPFAOT_SITE_ARMED = 1u << 0,
+  /* A run begins at the function's entry: the return address is where a call has put it, and the
+   * frame pointer is the caller's. */
+  BPFAOT_SITE_ENTRY = 1u << 1,
+};
+
+/* Where trampolines are: an address in here that stands for a return address is the return point of
+ * a probe, and the true one is on the thread's shadow stack. */
+struct bpfaot_code_ranges {
+  uint64_t count;
+  struct {
+    uint64_t low, high;
+  } range[];
 };
 
 /* ------------------------------------------------------------- shared memory of a session

@@ -65,8 +65,8 @@ bool is_number(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-Result<std::string> dump(const SessionRecord& record, std::string_view name,
-                         const MapOutputOptions& options) {
+Result<std::string> dump(const SessionRecord& record, std::string_view name, MapOutputOptions options) {
+  options.target = record.target.pid;
   const SessionFile image_file{record.image_fd, "/memfd:bpfaot-image", 0};
   const SessionFile const_file{record.const_fd, "/memfd:bpfaot-const", record.const_size};
   const SessionFile data_file{record.data_fd, "/memfd:bpfaot-data", record.data_size};
@@ -86,8 +86,10 @@ Result<int> run_map(const ParsedArguments& arguments, const Console& console) {
   if (words.empty() || words[0] != "dump" || words.size() > 3)
     return fail(Code::kUsage, "the form is bpf-aot map dump [ID] [NAME]");
   words.erase(words.begin());
-  const MapOutputOptions options{arguments.has(kJsonOption), arguments.has(kPerCpuOption),
-                                 arguments.has(kAllMapsOption)};
+  MapOutputOptions options;
+  options.json = arguments.has(kJsonOption);
+  options.per_cpu = arguments.has(kPerCpuOption);
+  options.all_maps = arguments.has(kAllMapsOption);
   Registry registry = TRY(Registry::open());
   if (!words.empty() && is_number(words[0])) {
     const SessionRecord record =

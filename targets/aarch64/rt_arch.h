@@ -24,6 +24,17 @@ enum {
   RT_NR_process_vm_readv = 270,
 };
 
+/* Where the register file (struct pt_regs) has what a walk over the stack begins with, and where a
+ * frame keeps its caller's frame pointer and its return address, from the frame pointer. */
+#define RT_REGS_IP 256
+#define RT_REGS_SP 248
+#define RT_REGS_FP 232
+#define RT_REGS_LINK 240 /* the return address at a function's entry */
+#define RT_FRAME_NEXT (0)
+#define RT_FRAME_RETURN (8)
+#define RT_FRAME_MASK 7  /* bits that are 0 in a frame pointer, as the kernel has it */
+#define RT_FRAME_RISES 1 /* the kernel wants callers' frames above */
+
 /* Keeps all registers but the result: cold calls then cost the fast path no spills. */
 #ifdef __clang__
 #define RT_PRESERVE_MOST __attribute__((preserve_most))

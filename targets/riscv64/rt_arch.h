@@ -24,6 +24,17 @@ enum {
   RT_NR_process_vm_readv = 270,
 };
 
+/* Where the register file (struct pt_regs) has what a walk over the stack begins with, and where a
+ * frame keeps its caller's frame pointer and its return address, from the frame pointer. */
+#define RT_REGS_IP 0
+#define RT_REGS_SP 16
+#define RT_REGS_FP 64
+#define RT_REGS_LINK 8 /* the return address at a function's entry */
+#define RT_FRAME_NEXT (-16)
+#define RT_FRAME_RETURN (-8)
+#define RT_FRAME_MASK 7  /* bits that are 0 in a frame pointer, as the kernel has it */
+#define RT_FRAME_RISES 0 /* the kernel wants callers' frames above */
+
 #define RT_PRESERVE_MOST /* LLVM 19 has no such convention on this machine */
 
 static inline long rt_syscall6(long number, long a, long b, long c, long d, long e, long f) {

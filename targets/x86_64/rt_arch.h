@@ -25,6 +25,17 @@ enum {
   RT_NR_arch_prctl = 158,
 };
 
+/* Where the register file (struct pt_regs) has what a walk over the stack begins with, and where a
+ * frame keeps its caller's frame pointer and its return address, from the frame pointer. */
+#define RT_REGS_IP 128
+#define RT_REGS_SP 152
+#define RT_REGS_FP 32
+#define RT_REGS_LINK (-1) /* at a function's entry the return address is at sp */
+#define RT_FRAME_NEXT (0)
+#define RT_FRAME_RETURN (8)
+#define RT_FRAME_MASK 0  /* bits that are 0 in a frame pointer, as the kernel has it */
+#define RT_FRAME_RISES 0 /* the kernel wants callers' frames above */
+
 /* Keeps all registers but the result: cold calls then cost the fast path no spills. */
 #ifdef __clang__
 #define RT_PRESERVE_MOST __attribute__((preserve_most))

@@ -59,6 +59,18 @@ static void dump_map(const struct bpf_map *map, int cpus) {
   const char *section = strchr(bpf_map__name(map), '.'); // of global data: the object's name before it is cut
   if (section && !strncmp(section, ".rodata", 7))
     return;
+  if (type == BPF_MAP_TYPE_STACK_TRACE) { // @name[id]: and the addresses
+    uint32_t id, *last = NULL;
+    uint64_t pcs[128] = {0};
+    for (; bpf_map_get_next_key(fd, last, &id) == 0; last = &id) {
+      if (bpf_map_lookup_elem(fd, &id, pcs))
+        continue;
+      printf("@%s[%u]:\n", bpf_map__name(map), id);
+      for (uint32_t i = 0; i < value_size / 8 && pcs[i]; i++)
+        printf("    0x%llx\n", (unsigned long long)pcs[i]);
+    }
+    return;
+  }
   if (!per_cpu && type != BPF_MAP_TYPE_ARRAY && type != BPF_MAP_TYPE_HASH)
     return;
   uint8_t *key = calloc(1, key_size), *value = calloc((size_t)cpus, stride);

@@ -6,15 +6,15 @@
 #include <bpf/bpf_helpers.h>
 
 struct {
-  __uint(type, BPF_MAP_TYPE_STACK_TRACE);
+  __uint(type, BPF_MAP_TYPE_BLOOM_FILTER);
   __uint(max_entries, 16);
-  __uint(key_size, 4);
-  __uint(value_size, 8 * 16);
-} stacks SEC(".maps");
+  __type(value, __u64);
+} seen SEC(".maps");
 
 SEC("uprobe")
 int probe(struct pt_regs *ctx) {
-  return bpf_get_stackid(ctx, &stacks, 0); // here
+  __u64 value = 1;
+  return bpf_map_peek_elem(&seen, &value); // here
 }
 
 char LICENSE[] SEC("license") = "GPL";
