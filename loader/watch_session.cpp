@@ -3,8 +3,8 @@
 // Watch: the probe, its memory, its record and its output, from the command line to the last map.
 #include "loader/watch.h"
 
+#include "loader/host.h"
 #include "loader/output.h"
-#include "targets/target.h"
 
 #include <unistd.h>
 
@@ -27,10 +27,7 @@ Result<std::unique_ptr<Watch>> Watch::open(const ParsedArguments& arguments, con
   const std::string path = TRY(only_positional(arguments, "probe"));
   std::unique_ptr<Watch> watch(new Watch);
   watch->image_ = std::make_unique<Image>(TRY(open_image(path, ImageUse::run)));
-  watch->patcher_ = targets::find_patcher(targets::host().e_machine);
-  if (watch->patcher_ == nullptr) {
-    return fail(Code::kAttachMachine, "code of " + std::string(targets::host().name) + " cannot be patched yet");
-  }
+  watch->patcher_ = TRY(host_patcher());
   watch->dry_run_ = arguments.has(kDryRunOption);
   watch->json_ = arguments.has(kJsonOption);
   watch->names_ = program_names(*watch->image_);

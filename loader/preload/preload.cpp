@@ -9,6 +9,7 @@
 //
 // A program that cannot be probed as asked for runs unprobed, and standard error says why; under
 // `bpf-aot run --preload` it is bpf-aot that says so, and that decides.
+#include "loader/host.h"
 #include "loader/inject.h"
 #include "loader/plan.h"
 #include "loader/preload/environment.h"
@@ -19,7 +20,6 @@
 #include "loader/session.h"
 #include "loader/wishes.h"
 #include "support/render.h"
-#include "targets/target.h"
 
 #include <charconv>
 
@@ -31,13 +31,6 @@ void say(const std::string& text) { bpfaot_preload_write_error(text.data(), text
 void report(Diagnostic diagnostic, Level level) {
   diagnostic.level = level;
   say("libbpfaot-preload.so: " + render_human(diagnostic, Colour::never));
-}
-
-Result<const targets::Patcher*> host_patcher() {
-  const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
-  if (patcher == nullptr)
-    return fail(Code::kAttachMachine, "code of " + std::string(targets::host().name) + " cannot be patched yet");
-  return patcher;
 }
 
 // As `bpf-aot list` and others of this user will look for it. No descriptor: they go by the mappings.

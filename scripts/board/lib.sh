@@ -115,7 +115,7 @@ board_files() {
   cp "$REPO/scripts/board/init" "$folder/init"
   printf 'root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n' >"$folder/etc/passwd"
   printf 'root:x:0:\nuser:x:1000:\n' >"$folder/etc/group"
-  echo 80 >"$folder/board/seconds"
+  echo 110 >"$folder/board/seconds"
 }
 
 # board_boot FOLDER SECONDS: boots with the files below FOLDER, all owned by root. What the board says

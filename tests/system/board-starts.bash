@@ -15,7 +15,7 @@ bpf-aot info /board/testrun.so
 bpf-aot test-run /board/testrun.so --program adds --data-in /board/data --repeat 100 --json
 /board/stub 1000000 4
 END
-board_boot "$tmp/board" 100 >"$tmp/board.txt"
+board_boot "$tmp/board" 130 >"$tmp/board.txt"
 expect "status of the board" $? 0
 expect_line "machine and user" "$tmp/board.txt" "^machine $board_machine user 1000\$"
 expect_line "the image's programs" "$tmp/board.txt" adds
