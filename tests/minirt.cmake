@@ -9,6 +9,7 @@ bpfaot_test(test_minirt
 bpfaot_test(test_minirt_stress
   SOURCES unit/minirt/runtime.cpp unit/minirt/stress_test.cpp unit/minirt/kill_test.cpp
     unit/minirt/queue_stress_test.cpp unit/minirt/hash_forms_test.cpp
+    unit/minirt/stack_trace_test.cpp
   USES minirt_native LABELS unit)
 bpfaot_test(test_minirt_kernel
   SOURCES unit/minirt/runtime.cpp unit/minirt/kernel_test.cpp unit/minirt/differential_test.cpp

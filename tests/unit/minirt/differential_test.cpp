@@ -455,3 +455,93 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Spec{BPF_MAP_TYPE_QUEUE, 0, 8, 10, 0}, Spec{BPF_MAP_TYPE_QUEUE, 0, 3, 1, 0},
                       Spec{BPF_MAP_TYPE_QUEUE, 0, 45, 100, 0}, Spec{BPF_MAP_TYPE_STACK, 0, 8, 10, 0},
                       Spec{BPF_MAP_TYPE_STACK, 0, 1, 7, 0}, Spec{BPF_MAP_TYPE_STACK, 0, 100, 64, 0}));
+
+namespace {
+// The kernel's ring from its consumer's side: one page with the position, then positions and records.
+class KernelRing {
+public:
+  KernelRing(int fd, uint32_t size) : size_(size) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    consumer_ = static_cast<uint64_t*>(
+        mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    producer_ = static_cast<uint8_t*>(mmap(nullptr, page + 2 * size, PROT_READ, MAP_SHARED, fd,
+                                           static_cast<off_t>(page)));
+    data_ = producer_ + page;
+  }
+  ~KernelRing() {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    munmap(consumer_, page);
+    munmap(producer_, page + 2 * size_);
+  }
+  KernelRing(const KernelRing&) = delete;
+  KernelRing& operator=(const KernelRing&) = delete;
+
+  std::vector<std::string> take(uint32_t limit) {
+    std::vector<std::string> records;
+    uint64_t produced;
+    std::memcpy(&produced, producer_, 8);
+    while (*consumer_ < produced && records.size() < limit) {
+      uint32_t header;
+      const uint8_t* record = data_ + (*consumer_ & (size_ - 1));
+      std::memcpy(&header, record, 4);
+      const uint32_t length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+      if (!(header & BPF_RINGBUF_DISCARD_BIT))
+        records.emplace_back(reinterpret_cast<const char*>(record + 8), length);
+      *consumer_ += (length + 8 + 7) / 8 * 8;
+    }
+    return records;
+  }
+
+private:
+  uint32_t size_;
+  uint64_t* consumer_;
+  uint8_t *producer_, *data_;
+};
+
+// The record's size is in `value`, so that a Spec makes programs for it.
+class RingDifferential : public Differential {};
+} // namespace
+
+TEST_P(RingDifferential, the_same_records_fit_and_come_out) {
+  if (IsSkipped())
+    return;
+  const Spec spec = GetParam();
+  KernelMap kernel(BPF_MAP_TYPE_RINGBUF, 0, 0, spec.entries, 0);
+  ASSERT_GE(kernel.fd(), 0);
+  KernelRing theirs(kernel.fd(), spec.entries);
+  TestMap ours(BPF_MAP_TYPE_RINGBUF, 0, 0, spec.entries);
+  const bpfaot_map_desc desc = ours.desc(1);
+  bpfaot_env env{};
+  KernelCall query(kernel, KernelCall::ring_query, 0, 0);
+  std::vector<std::unique_ptr<KernelCall>> outputs; // one for each size of record
+  for (uint32_t size = 1; size <= spec.value; size++)
+    outputs.push_back(std::make_unique<KernelCall>(kernel, KernelCall::ring_output, 0, size));
+  Pair& p = *pair_;
+  for (uint64_t step = 0; step < steps_; step++) {
+    SCOPED_TRACE(place(step));
+    const bool grows = step / 400 % 2 == 0;
+    if (p.pick(10) < (grows ? 8u : 5u)) {
+      const uint32_t size = 1 + p.pick(spec.value);
+      const uint64_t flags = p.pick(8) ? p.pick(3) : p.pick(10);
+      std::string value = p.random_value(size);
+      ASSERT_EQ(static_cast<int64_t>(
+                    __bpfaot_rt_ringbuf_output(&env, &desc, value.data(), size, flags)),
+                (*outputs[size - 1])(nullptr, 0, flags, value.data(), size))
+          << "record of " << size << ", flags " << flags;
+    } else if (p.pick(2)) {
+      const uint32_t limit = 1 + p.pick(4);
+      ASSERT_EQ(consume_all(ours, limit), theirs.take(limit));
+    } else {
+      const uint64_t what = p.pick(5);
+      ASSERT_EQ(static_cast<int64_t>(__bpfaot_rt_ringbuf_query(&env, &desc, what)),
+                query(nullptr, 0, what, nullptr, 0))
+          << "query " << what;
+    }
+  }
+  ASSERT_EQ(consume_all(ours), theirs.take(UINT32_MAX));
+}
+
+// The array is only there for the fixture.
+INSTANTIATE_TEST_SUITE_P(Maps, RingDifferential,
+                         ::testing::Values(Spec{BPF_MAP_TYPE_ARRAY, 4, 40, 4096, 0},
+                                           Spec{BPF_MAP_TYPE_ARRAY, 4, 128, 8192, 0}));
