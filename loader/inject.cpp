@@ -154,6 +154,9 @@ Result<std::unique_ptr<Attachment>> Attachment::create(LiveSpace& space, const I
     return fail(Code::kProcessSeccomp, "process " + std::to_string(space.pid()) +
                                            " runs under seccomp and the probe makes system calls");
   }
+  if (space.pid() != getpid()) {
+    attachment->notice_ = std::make_unique<DeathNotice>();
+  }
   attachment->facts_ = patcher.facts(auxiliary(space.pid(), AT_HWCAP2));
   const uint64_t near = plan.sites.empty() ? 0x10000000 : plan.sites.front().address;
   // Another thread may map something at a chosen place, and an address limit (RLIMIT_AS) may want the
@@ -188,6 +191,10 @@ void Attachment::undo(LiveSpace& space) {
     (void)space.system_calls(calls);
   }
   mapped_.clear();
+  if (notice_) { // its words lie in the arenas
+    notice_ = nullptr;
+    notice_ = std::make_unique<DeathNotice>();
+  }
   arenas_.clear();
 }
 
@@ -342,6 +349,9 @@ Status Attachment::make_arenas(LiveSpace& space, const Plan& plan) {
     const SharedFile file{runtime_.get(), true};
     status = batch.run(space, {&file, 1}, mapped_);
     if (status) {
+      for (size_t i = before; notice_ && i < arenas_.size(); ++i) {
+        notice_->add(*reinterpret_cast<bpfaot_arena*>(arenas_[i].local.data()));
+      }
       publish_arenas();
       return {};
     }
@@ -393,6 +403,23 @@ Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& m
   return arena;
 }
 
+// As few ranges as there can be. More than there is room for: none, and nothing is ever unmapped.
+void Attachment::publish_mapped(bpfaot_arena& control) const {
+  std::vector<Mapped> list = mapped_;
+  std::sort(list.begin(), list.end(), [](const Mapped& a, const Mapped& b) { return a.address < b.address; });
+  control.mapped_count = 0;
+  for (const Mapped& area : list) {
+    if (control.mapped_count != 0 && control.mapped[control.mapped_count - 1].high == area.address) {
+      control.mapped[control.mapped_count - 1].high += area.size;
+    } else if (control.mapped_count == BPFAOT_ARENA_MAPPED) {
+      control.mapped_count = 0;
+      return;
+    } else {
+      control.mapped[control.mapped_count++] = {area.address, area.address + area.size};
+    }
+  }
+}
+
 void Attachment::publish_arenas() {
   for (Arena& arena : arenas_) {
     auto* control = reinterpret_cast<bpfaot_arena*>(arena.local.data());
@@ -405,6 +432,7 @@ void Attachment::publish_arenas() {
       control->ranges[i] = {arenas_[i].base, arenas_[i].base + arenas_[i].size};
     }
     control->range_count = arenas_.size();
+    publish_mapped(*control);
   }
 }
 

@@ -15,10 +15,12 @@
 // outside and never taken over from something that came there first (MAP_FIXED_NOREPLACE), so a
 // batch of mappings needs nothing of each other and a failed one does no harm.
 //
-// Memory stays mapped after detaching: a thread may be inside a trampoline, or a function may return
-// into one much later.
+// Code changes under LiveSpace::hold() and each site by one write of all its bytes, so that whoever
+// dies in between leaves a site as it was or patched (docs/adr/0011). Everything else is made before,
+// while the threads run. restore.h takes it all out again.
 #pragma once
 
+#include "loader/death_notice.h"
 #include "loader/image.h"
 #include "loader/live_space.h"
 #include "loader/plan.h"
@@ -42,11 +44,14 @@ public:
   // Maps everything but arenas. [process-seccomp] [remote-call] [attach-reach]
   static Result<std::unique_ptr<Attachment>> create(LiveSpace& space, const Image& image, const Session& session,
                                                     const targets::Patcher& patcher, const Plan& plan);
-  // Makes trampolines and writes the jumps. A site that turns out impossible becomes a refusal in the
-  // plan's rows; other failures undo all of this call's sites.
+  // Makes the plan's trampolines. A site that turns out impossible becomes a refusal in the plan's rows.
+  Status prepare(LiveSpace& space, const Image& image, Plan& plan);
+  // Writes the jumps that were prepared. Sites that a thread does not leave become refusals; other
+  // failures undo all of this call's sites. [attach-bytes] when the process is not what was planned for.
+  Status commit(LiveSpace& space, Plan& plan);
   Status patch(LiveSpace& space, const Image& image, Plan& plan);
-  // What patch() has written so far, for restore_sites().
-  const std::vector<SitePatch>& patches() const { return patches_; }
+  // What has been written, and what commit() will write: for restore_sites(), which takes both.
+  std::vector<SitePatch> patches() const;
   MissedCounts missed() const;
   // Inode of the runtime file: processes that map it share these probes (forked children).
   uint64_t runtime_inode() const { return runtime_inode_; }
@@ -66,6 +71,10 @@ private:
     SitePatch patch;
     SitePatch gap; // empty unless the jump had to go into a gap near by
     CoveredCode covered;
+    std::vector<uint8_t> original; // all covered bytes
+    uint64_t address = 0;          // of the probe
+    MapsEntry mapping;             // that the plan saw
+    bool sweeps = false;
   };
   class Batch;
 
@@ -82,7 +91,10 @@ private:
   Result<Arena> make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites);
   Arena* arena_for(uint64_t address);
   void publish_arenas();
+  void publish_mapped(bpfaot_arena& control) const;
   Result<NewSite> make_site(const Image& image, const PlannedSite& site, Arena& arena);
+  Status verify(LiveSpace& space) const;
+  Status clear_sites(LiveSpace& space, Plan& plan);
   Status write_site(LiveSpace& space, const NewSite& site);
   Status write_patch(LiveSpace& space, const SitePatch& patch);
 
@@ -99,6 +111,8 @@ private:
   uint64_t runtime_base_ = 0, session_base_ = 0, image_base_ = 0;
   uint64_t stack_low_ = 0, stack_high_ = 0;
   std::vector<Arena> arenas_;
+  std::unique_ptr<DeathNotice> notice_;
+  std::vector<NewSite> pending_;
   std::vector<SitePatch> patches_;
 };
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 
 namespace bpfaot::loader {
 
@@ -72,27 +73,82 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
   }
   made.patch.original.assign(site.original.begin(), site.original.begin() + static_cast<ptrdiff_t>(made.patch.patched.size()));
   made.covered = {made.patch.address, site.cover.size, request.pc, std::move(trampoline.moved)};
+  made.original = site.original;
+  made.address = site.address;
+  made.mapping = site.mapping;
+  made.sweeps = site.sweeps;
   arena.used = next + trampoline.bytes.size();
   return made;
 }
 
+// Of a held process: that it is the one that was planned for.
+Status Attachment::verify(LiveSpace& space) const {
+  const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+  for (const NewSite& site : pending_) {
+    const MapsEntry* entry = entry_at(maps, site.patch.address);
+    std::vector<uint8_t> now(site.original.size()), gap(site.gap.original.size());
+    const bool same = entry != nullptr && *entry == site.mapping && space.read(site.patch.address, now) && now == site.original &&
+                      (gap.empty() || (space.read(site.gap.address, gap) && gap == site.gap.original));
+    if (!same) {
+      return fail(Code::kAttachBytes, "the code at " + hex(site.patch.address) + " has changed since it was looked at");
+    }
+  }
+  return {};
+}
+
+// Holds the process such that no thread is inside the bytes of a pending site. What cannot be had in
+// time becomes a refusal. Leaves the process held.
+Status Attachment::clear_sites(LiveSpace& space, Plan& plan) {
+  constexpr int kRounds = 200;
+  for (int round = 0;; ++round) {
+    TRY(space.hold());
+    std::vector<CoveredCode> codes;
+    for (const NewSite& site : pending_) {
+      codes.push_back(site.covered);
+    }
+    const std::vector<Leave> verdicts = TRY(space.leave(codes));
+    for (size_t i = 0; i < verdicts.size(); ++i) {
+      is_entered_ |= verdicts[i] == Leave::entered;
+      if (verdicts[i] != Leave::busy || round != kRounds) {
+        continue;
+      }
+      if (pending_[i].sweeps) {
+        return fail(Code::kAttachBusy, "a thread is at the beginning of an unwinder and does not leave");
+      }
+      for (PlanRow& row : plan.rows) {
+        if (row.address == pending_[i].address && !row.refusal) {
+          row.refusal = make_error(Code::kAttachBusy, "a thread is in the middle of the bytes at " + hex(row.address) +
+                                                          " (in a signal handler that came there, it seems) and does not leave");
+        }
+      }
+    }
+    const bool any_busy = std::find(verdicts.begin(), verdicts.end(), Leave::busy) != verdicts.end();
+    if (!any_busy || round == kRounds) {
+      for (size_t i = verdicts.size(); i-- > 0;) {
+        if (verdicts[i] == Leave::busy) {
+          pending_.erase(pending_.begin() + static_cast<ptrdiff_t>(i));
+        }
+      }
+      return {};
+    }
+    space.release(true);
+    const timespec pause{0, 2'000'000};
+    nanosleep(&pause, nullptr);
+  }
+}
+
 Status Attachment::write_site(LiveSpace& space, const NewSite& site) {
-  is_entered_ |= TRY(space.leave(site.covered));
   if (!site.gap.patched.empty()) {
     TRY(write_patch(space, site.gap));
   }
   return write_patch(space, site.patch);
 }
 
-// Only over the bytes that are expected, and read back. What is written is to be restored.
+// By one write, and read back. What is written is to be restored.
 Status Attachment::write_patch(LiveSpace& space, const SitePatch& patch) {
-  std::vector<uint8_t> now(patch.original.size());
-  TRY(space.read(patch.address, now));
-  if (now != patch.original) {
-    return fail(Code::kAttachBytes, "the code at " + hex(patch.address) + " has changed since it was looked at");
-  }
   TRY(space.write(patch.address, patch.patched));
   patches_.push_back(patch);
+  std::vector<uint8_t> now(patch.patched.size());
   TRY(space.read(patch.address, now));
   if (now != patch.patched) {
     return fail(Code::kAttachBytes, "the code at " + hex(patch.address) + " did not take the jump");
@@ -100,15 +156,14 @@ Status Attachment::write_patch(LiveSpace& space, const SitePatch& patch) {
   return {};
 }
 
-Status Attachment::patch(LiveSpace& space, const Image& image, Plan& plan) {
+Status Attachment::prepare(LiveSpace& space, const Image& image, Plan& plan) {
   TRY(make_arenas(space, plan));
-  std::vector<NewSite> made;
   for (const PlannedSite& site : plan.sites) {
     Arena* arena = arena_for(site.cover.patch_pc);
     Result<NewSite> one = arena != nullptr ? make_site(image, site, *arena)
                                            : fail(Code::kAttachReach, "the arena near " + hex(site.address) + " is full");
     if (one) {
-      made.push_back(std::move(*one));
+      pending_.push_back(std::move(*one));
       continue;
     }
     if (site.sweeps) { // without this unwinder's guard no return probe would be safe
@@ -120,18 +175,45 @@ Status Attachment::patch(LiveSpace& space, const Image& image, Plan& plan) {
       }
     }
   }
-  TRY(space.hold());
+  return {};
+}
+
+// Guards of unwinders come before the return probes that need them: this loader may die in between.
+Status Attachment::commit(LiveSpace& space, Plan& plan) {
+  std::stable_partition(pending_.begin(), pending_.end(), [](const NewSite& site) { return site.sweeps; });
   const size_t before = patches_.size();
-  for (const NewSite& site : made) {
-    Status written = write_site(space, site);
-    if (!written) {
-      (void)restore_sites(space, *patcher_, {patches_.begin() + static_cast<ptrdiff_t>(before), patches_.end()});
-      patches_.resize(before);
-      return written;
-    }
+  Status written = clear_sites(space, plan);
+  if (written) {
+    written = verify(space);
+  }
+  for (size_t i = 0; written && i < pending_.size(); ++i) {
+    written = write_site(space, pending_[i]);
+  }
+  pending_.clear();
+  if (!written) {
+    const std::vector<SitePatch> undone(patches_.begin() + static_cast<ptrdiff_t>(before), patches_.end());
+    patches_.resize(before);
+    (void)write_originals(space, undone);
+    is_entered_ |= !undone.empty();
   }
   space.release();
-  return {};
+  return written;
+}
+
+Status Attachment::patch(LiveSpace& space, const Image& image, Plan& plan) {
+  TRY(prepare(space, image, plan));
+  return commit(space, plan);
+}
+
+std::vector<SitePatch> Attachment::patches() const {
+  std::vector<SitePatch> all = patches_;
+  for (const NewSite& site : pending_) {
+    if (!site.gap.patched.empty()) {
+      all.push_back(site.gap);
+    }
+    all.push_back(site.patch);
+  }
+  return all;
 }
 
 } // namespace bpfaot::loader

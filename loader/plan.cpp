@@ -241,8 +241,18 @@ Result<PlannedSite> Planner::site_at(const Location& location, uint32_t need) {
   const std::span<const uint8_t> file = code.subspan(request.at - request.pc, memory.size());
   if (!std::equal(memory.begin(), memory.end(), file.begin(), file.end())) {
     const bool trap = patcher_.decode(memory, request.at).value_or(targets::Insn{}).kind == targets::InsnClass::breakpoint;
-    return fail(trap ? Code::kAttachBreakpoint : Code::kAttachBytes,
-                "the code at " + hex(request.at) + " is " + hex_bytes(memory) + " but the file has " + hex_bytes(file));
+    Diagnostic found = make_error(trap ? Code::kAttachBreakpoint : Code::kAttachBytes,
+                                  "the code at " + hex(request.at) + " is " + hex_bytes(memory) + " but the file has " +
+                                      hex_bytes(file));
+    const std::optional<targets::Insn> jump = patcher_.decode(memory, request.at);
+    const MapsEntry* to = jump && jump->has_target ? entry_at(modules_.maps(), jump->target) : nullptr;
+    if (to != nullptr && to->path.find("memfd:bpf-aot") != std::string::npos) {
+      found = std::move(found).hint("a bpf-aot has a probe there: 'bpf-aot list' names it, 'bpf-aot detach ID' takes it out");
+    }
+    return Failure(std::move(found));
+  }
+  if (const MapsEntry* entry = entry_at(modules_.maps(), site.cover.patch_pc)) {
+    site.mapping = *entry;
   }
   TRY(check_branches(location, site));
   // Whether the instructions can run elsewhere hardly depends on where; reach is decided later.

@@ -34,6 +34,7 @@ struct PlannedSite {
   std::vector<uint8_t> original; // the covered bytes
   std::vector<PlannedProgram> programs;
   bool sweeps = false;         // an unwinder begins here
+  MapsEntry mapping;           // that holds the covered bytes
   // Where bytes for a whole jump are missing: the gap near by that takes it (0 = not needed), and
   // what fills the gap. The site itself gets a short jump there.
   uint64_t gap = 0;

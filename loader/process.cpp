@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Seizing, stopping and letting go; memory. Remote execution is in process_calls.cpp.
+// Seizing, holding and letting go; memory. What threads are made to do is in process_calls.cpp and
+// remote_calls.cpp.
 #include "loader/process.h"
 
+#include "loader/process_loan.h"
 #include "support/hex.h"
 
 #include <elf.h>
@@ -23,6 +25,9 @@ namespace {
 
 constexpr long kOptions = PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD;
 constexpr int kEventStop = 128; // PTRACE_EVENT_STOP
+constexpr uint64_t kMillisecond = 1'000'000;
+constexpr uint64_t kPatience = 10'000 * kMillisecond; // for threads that wait in the kernel
+constexpr uint64_t kLate = 5 * kMillisecond;          // after which such a thread is let be for now
 
 std::string errno_text() { return std::strerror(errno); }
 
@@ -35,13 +40,49 @@ bool is_32_bit(int pid) {
 
 int event_of(int status) { return status >> 16; }
 
+uint64_t now_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return uint64_t(time.tv_sec) * 1'000'000'000 + uint64_t(time.tv_nsec);
+}
+
+void sleep_ns(uint64_t time) {
+  const timespec pause{time_t(time / 1'000'000'000), long(time % 1'000'000'000)};
+  nanosleep(&pause, nullptr);
+}
+
+// A thread's stop is told by SIGCHLD. Blocked, it can be waited for with a limit.
+class StopSignals {
+public:
+  StopSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &set_, &old_);
+  }
+  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  void wait(uint64_t time) const {
+    const timespec limit{0, long(time)};
+    sigtimedwait(&set_, nullptr, &limit);
+  }
+
+private:
+  sigset_t set_, old_;
+};
+
 } // namespace
+
+Process::Process(int pid, const targets::Patcher& patcher) : pid_(pid), patcher_(&patcher) {}
 
 Process::Process(Process&& other) noexcept
     : pid_(other.pid_), patcher_(other.patcher_), memory_(std::move(other.memory_)),
-      threads_(std::move(other.threads_)), syscall_insn_(other.syscall_insn_),
-      is_child_(other.is_child_), attached_(std::exchange(other.attached_, false)), has_exited_(other.has_exited_), seccomp_(other.seccomp_), seccomp_suspended_(other.seccomp_suspended_),
-      exit_status_(other.exit_status_) {}
+      threads_(std::move(other.threads_)), loan_(std::move(other.loan_)), maps_(std::move(other.maps_)),
+      syscall_insn_(other.syscall_insn_), is_child_(other.is_child_), stays_(other.stays_),
+      has_exited_(other.has_exited_), seccomp_(other.seccomp_), seccomp_suspended_(other.seccomp_suspended_),
+      exit_status_(other.exit_status_) {
+  other.threads_.clear();
+}
 
 Process::~Process() { detach(); }
 
@@ -49,11 +90,22 @@ Failure Process::gone() const {
   return fail(Code::kProcessGone, "process " + std::to_string(pid_) + " has ended");
 }
 
-Result<Process> Process::attach(int pid, const targets::Patcher& patcher) {
+Failure Process::denied(const std::string& why) const {
+  return Failure(make_error(Code::kProcessDenied, "process " + std::to_string(pid_) + " may not be traced: " + why)
+                     .hint("the process must be this user's and dumpable; where "
+                           "kernel.yama.ptrace_scope is not 0, only a parent or root may attach"));
+}
+
+Result<Process> Process::open(int pid, const targets::Patcher& patcher) {
   Process process(pid, patcher);
   TRY(process.check_tracing());
-  TRY(process.seize_all());
   TRY(process.open_memory());
+  return process;
+}
+
+Result<Process> Process::attach(int pid, const targets::Patcher& patcher) {
+  Process process = TRY(open(pid, patcher));
+  TRY(process.hold());
   return process;
 }
 
@@ -61,9 +113,14 @@ Status Process::check_tracing() {
   const std::string who = "process " + std::to_string(pid_);
   if (pid_ == getpid())
     return fail(Code::kProcessSelf, who + " is bpf-aot itself");
-  const ProcessStatus status = TRY(read_status(pid_));
+  ProcessStatus status = TRY(read_status(pid_));
+  // Another bpf-aot needs it for a moment only.
+  for (int wait = 0; status.tracer != 0 && wait < 200; ++wait) {
+    sleep_ns(kMillisecond);
+    status = TRY(read_status(pid_));
+  }
   if (status.state == 'Z' || status.state == 'X')
-    return fail(Code::kProcessGone, who + " has ended");
+    return fail(Code::kProcessGone, who + " has ended"); // or its first thread: then /proc shows no memory
   if (status.tgid != pid_)
     return fail(Code::kProcessGone, std::to_string(pid_) + " is a thread of process " + std::to_string(status.tgid));
   if (status.tracer != 0)
@@ -74,61 +131,105 @@ Status Process::check_tracing() {
   return {};
 }
 
+Result<bool> Process::seize(int tid) {
+  if (ptrace(PTRACE_SEIZE, tid, nullptr, kOptions) != 0) {
+    if (errno == ESRCH)
+      return false; // ended meanwhile
+    // EPERM is also what the kernel says of a thread that it has seized for us already.
+    const std::string why = errno_text();
+    const auto status = read_status(tid);
+    if (!status || status->state == 'Z' || status->state == 'X')
+      return false;
+    if (status->tracer != 0 && status->tracer != gettid())
+      return fail(Code::kProcessTraced,
+                  "process " + std::to_string(pid_) + " is traced by process " + std::to_string(status->tracer));
+    if (status->tracer == 0)
+      return denied(why);
+  }
+  threads_.push_back({tid, false});
+  return true;
+}
+
+// Stops the leader. Others that we have from before may run, or end.
+Status Process::seize_leader() {
+  const uint64_t start = now_ns();
+  const auto index = [&] {
+    return size_t(std::find_if(threads_.begin(), threads_.end(), [&](const Thread& thread) { return thread.tid == pid_; }) -
+                  threads_.begin());
+  };
+  while (index() == threads_.size()) {
+    const Result<bool> seized = seize(pid_);
+    if (seized && !*seized)
+      return gone();
+    if (!seized && (seized.error().code != Code::kProcessTraced || now_ns() - start > 1000 * kMillisecond))
+      return Status(fail(seized.error().code, seized.error().message));
+    if (!seized)
+      sleep_ns(kMillisecond); // another bpf-aot is at work
+  }
+  ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr);
+  while (!TRY(wait_for_stop(index()))) {
+    if (index() == threads_.size())
+      return gone();
+    if (now_ns() - start > kPatience)
+      return fail(Code::kProcessBusy, "thread " + std::to_string(pid_) + " waits in the kernel and cannot be stopped");
+  }
+  if (seccomp_)
+    seccomp_suspended_ = ptrace(PTRACE_SETOPTIONS, pid_, nullptr, kOptions | PTRACE_O_SUSPEND_SECCOMP) == 0;
+  return {};
+}
+
 // Threads may appear while the list is read: repeat until a whole reading brings nothing new. Threads
-// born from a seized one are seized by the kernel, so this ends.
-Status Process::seize_all() {
-  attached_ = true;
+// born from a seized one are seized by the kernel, so this ends. The leader comes first: it is what
+// two loaders would contend for.
+Result<bool> Process::stop_all() {
+  if (std::none_of(threads_.begin(), threads_.end(), [this](const Thread& thread) { return thread.tid == pid_; }))
+    TRY(seize_leader());
   for (bool found = true; found;) {
     found = false;
     for (const int tid : TRY(read_threads(pid_))) {
       const auto known = [tid](const Thread& thread) { return thread.tid == tid; };
-      if (std::any_of(threads_.begin(), threads_.end(), known))
-        continue;
-      if (ptrace(PTRACE_SEIZE, tid, nullptr, kOptions) != 0) {
-        if (errno == ESRCH)
-          continue; // ended meanwhile
-        // EPERM is also what the kernel says of a thread that it has seized for us already.
-        const std::string why = errno_text();
-        const auto status = read_status(tid);
-        if (!status || status->state == 'Z' || status->state == 'X')
-          continue;
-        if (status->tracer != getpid()) {
-          return Failure(make_error(Code::kProcessDenied,
-                                    "process " + std::to_string(pid_) + " may not be traced: " + why)
-                             .hint("the process must be this user's and dumpable; where "
-                                   "kernel.yama.ptrace_scope is not 0, only a parent or root may attach"));
-        }
-      }
-      threads_.push_back({tid, false});
-      found = true;
+      if (std::none_of(threads_.begin(), threads_.end(), known))
+        found |= TRY(seize(tid));
     }
-    TRY(stop_all());
+    if (!TRY(stop_known()))
+      return false;
   }
   if (threads_.empty())
     return gone();
-  if (seccomp_)
-    seccomp_suspended_ = ptrace(PTRACE_SETOPTIONS, threads_.front().tid, nullptr,
-                                kOptions | PTRACE_O_SUSPEND_SECCOMP) == 0;
-  return {};
+  return true;
 }
 
-Status Process::stop_all() {
+// All interrupts are sent before the first wait, so that the threads stop together.
+Result<bool> Process::stop_known() {
   for (const Thread& thread : threads_)
     if (!thread.stopped)
       ptrace(PTRACE_INTERRUPT, thread.tid, nullptr, nullptr); // fails when the thread has ended
   for (size_t i = 0; i < threads_.size();) {
     const int tid = threads_[i].tid;
-    if (!threads_[i].stopped)
-      TRY(wait_for_stop(threads_[i]));
+    if (!threads_[i].stopped && !TRY(wait_for_stop(i)) && i < threads_.size() && threads_[i].tid == tid)
+      return false;
     // wait_for_stop removes a thread that has ended.
     if (i < threads_.size() && threads_[i].tid == tid)
       ++i;
   }
-  return threads_.empty() ? Status(gone()) : Status();
+  if (threads_.empty())
+    return gone();
+  return true;
 }
 
 void Process::forget(int tid) {
   std::erase_if(threads_, [tid](const Thread& thread) { return thread.tid == tid; });
+}
+
+Result<int> Process::ended(int tid, int status) {
+  if (!WIFEXITED(status) && !WIFSIGNALED(status))
+    return status;
+  if (tid == pid_) {
+    has_exited_ = true;
+    exit_status_ = status;
+  }
+  forget(tid);
+  return gone();
 }
 
 Result<int> Process::wait_thread(int tid) {
@@ -136,30 +237,54 @@ Result<int> Process::wait_thread(int tid) {
   while (waitpid(tid, &status, __WALL) < 0)
     if (errno != EINTR)
       return gone();
-  if (WIFEXITED(status) || WIFSIGNALED(status)) {
-    if (tid == pid_) {
-      has_exited_ = true;
-      exit_status_ = status;
+  return ended(tid, status);
+}
+
+// Waits for its vfork child, or for a disk: an interrupt does not reach it before that is over.
+bool Process::is_late(int tid) const {
+  const auto status = read_status(tid);
+  return status && status->state == 'D';
+}
+
+Result<int> Process::wait_thread(int tid, bool& late) {
+  StopSignals signals;
+  const uint64_t start = now_ns();
+  for (uint64_t pause = 50'000;; pause = std::min(pause * 2, 2 * kMillisecond)) {
+    int status = 0;
+    const int got = waitpid(tid, &status, __WALL | WNOHANG);
+    if (got == tid)
+      return ended(tid, status);
+    if (got < 0 && errno != EINTR) {
+      forget(tid);
+      return gone();
     }
-    forget(tid);
-    return fail(Code::kProcessGone, "process " + std::to_string(pid_) + " has ended");
+    if (now_ns() - start > kLate && is_late(tid)) {
+      late = true;
+      return 0;
+    }
+    signals.wait(pause);
   }
-  return status;
 }
 
 // Until the stop that PTRACE_INTERRUPT asked for. Other stops on the way: a signal is delivered, a
 // clone event goes on (the child is seized; if it is no thread of ours it is let go). Each of them
 // takes the pending interrupt away, so it is asked for again; the thread then stops before it
-// executes anything of its own.
-Status Process::wait_for_stop(Thread& thread) {
-  const int tid = thread.tid;
+// executes anything of its own. False: it is late, or has ended and is forgotten.
+Result<bool> Process::wait_for_stop(size_t index) {
+  const int tid = threads_[index].tid;
   for (;;) {
-    const auto status = wait_thread(tid);
-    if (!status)
-      return has_exited_ ? Status(gone()) : Status(); // one thread of several
+    bool late = false;
+    const auto status = wait_thread(tid, late);
+    if (late)
+      return false;
+    if (!status) {
+      if (has_exited_ || threads_.empty())
+        return gone();
+      return false; // one thread of several
+    }
     if (event_of(*status) == kEventStop) {
-      thread.stopped = true;
-      return {};
+      threads_[index].stopped = true;
+      return true;
     }
     if (event_of(*status) == PTRACE_EVENT_CLONE) {
       unsigned long child = 0;
@@ -177,10 +302,75 @@ Status Process::wait_for_stop(Thread& thread) {
   }
 }
 
+Status Process::hold() {
+  TRY(give_back());
+  maps_ = TRY(read_maps(pid_));
+  const uint64_t start = now_ns();
+  for (uint64_t pause = kMillisecond; !TRY(stop_all()); pause = std::min(pause * 2, 50 * kMillisecond)) {
+    resume_all();
+    if (now_ns() - start > kPatience)
+      return fail(Code::kProcessBusy, "a thread of process " + std::to_string(pid_) +
+                                          " waits in the kernel (for a vfork child, it seems) and cannot be stopped");
+    sleep_ns(pause);
+  }
+  return {};
+}
+
+void Process::resume_all() {
+  for (Thread& thread : threads_)
+    if (thread.stopped && ptrace(PTRACE_CONT, thread.tid, nullptr, nullptr) == 0)
+      thread.stopped = false;
+}
+
+// PTRACE_DETACH needs a stopped thread. One that is late stays with us until it stops.
+void Process::let_go() {
+  for (const Thread& thread : threads_)
+    if (thread.stopped)
+      ptrace(PTRACE_DETACH, thread.tid, nullptr, nullptr);
+  std::erase_if(threads_, [](const Thread& thread) { return thread.stopped; });
+  // Threads that were born and died unseen are ours to bury.
+  int status = 0;
+  while (threads_.empty() && !is_child_ && waitpid(-1, &status, WNOHANG | __WCLONE) > 0) {
+  }
+}
+
+void Process::release(bool keep) {
+  if (stays_)
+    return;
+  if (!keep) {
+    (void)give_back();
+    let_go();
+    return;
+  }
+  const int kept = loan_ ? loan_->tid : pid_;
+  for (const Thread& thread : threads_)
+    if (thread.stopped && thread.tid != kept)
+      ptrace(PTRACE_DETACH, thread.tid, nullptr, nullptr);
+  std::erase_if(threads_, [kept](const Thread& thread) { return thread.stopped && thread.tid != kept; });
+}
+
+void Process::detach() {
+  stays_ = false;
+  if (threads_.empty())
+    return;
+  if (!has_exited_)
+    (void)give_back();
+  let_go();
+  // After a failure half way some may run or be late. The end of this process lets go what does not
+  // stop in time.
+  const uint64_t start = now_ns();
+  while (!threads_.empty() && !has_exited_ && now_ns() - start < 1000 * kMillisecond) {
+    if (!stop_known())
+      break;
+    let_go();
+  }
+  threads_.clear();
+}
+
 Status Process::open_memory() {
   memory_.reset(::open(("/proc/" + std::to_string(pid_) + "/mem").c_str(), O_RDWR | O_CLOEXEC));
   if (!memory_.valid())
-    return fail(Code::kProcessDenied, "memory of process " + std::to_string(pid_) + " cannot be opened: " + errno_text());
+    return denied(errno_text());
   return {};
 }
 
@@ -202,28 +392,6 @@ Status Process::read(uint64_t address, std::span<uint8_t> out) { return move_byt
 
 Status Process::write(uint64_t address, std::span<const uint8_t> bytes) {
   return move_bytes(address, bytes, "written", pwrite);
-}
-
-Status Process::run_a_little(unsigned microseconds) {
-  for (Thread& thread : threads_)
-    if (ptrace(PTRACE_CONT, thread.tid, nullptr, nullptr) == 0)
-      thread.stopped = false;
-  const timespec pause{time_t(microseconds / 1'000'000), long(microseconds % 1'000'000) * 1000};
-  nanosleep(&pause, nullptr);
-  return seize_all();
-}
-
-void Process::detach() {
-  if (!attached_)
-    return;
-  // PTRACE_DETACH needs a stopped thread; after a failure half way some may run, or be unknown yet.
-  const auto runs = [](const Thread& thread) { return !thread.stopped; };
-  if (!has_exited_ && std::any_of(threads_.begin(), threads_.end(), runs))
-    (void)seize_all();
-  attached_ = false;
-  for (const Thread& thread : threads_)
-    ptrace(PTRACE_DETACH, thread.tid, nullptr, nullptr);
-  threads_.clear();
 }
 
 } // namespace bpfaot::loader

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Giving a process descriptors of ours. It opens /proc/LOADER/fd/N where it may look there (same
-// user, same PID namespace); otherwise it makes a pair of sockets, of which we take one end
-// (pidfd_getfd) and send the descriptors through it.
+// Giving descriptors of ours to a process that may not open them in /proc (another user, another PID
+// namespace): it makes a pair of sockets, of which we take one end (pidfd_getfd) and send them through.
+// A loader that is killed in the middle leaves the sockets or descriptors open there.
 #include "loader/process.h"
 
 #include <fcntl.h>
@@ -46,24 +46,6 @@ Status send_through(int socket, const std::vector<int>& fds) {
 }
 
 } // namespace
-
-Result<int> Process::open_there(uint64_t scratch, const SharedFile& file) {
-  const std::string path = "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(file.fd);
-  TRY(write(scratch, {reinterpret_cast<const uint8_t*>(path.c_str()), path.size() + 1}));
-  const uint64_t flags = O_CLOEXEC | (file.writable ? O_RDWR : O_RDONLY);
-  const int64_t result = TRY(one_call(SYS_openat, {static_cast<uint64_t>(int64_t{AT_FDCWD}), scratch, flags, 0}));
-  if (result < 0) {
-    return fail(Code::kRemoteCall, "opening " + path + " failed: " + std::strerror(static_cast<int>(-result)));
-  }
-  // In another PID namespace the path may be somebody else's file.
-  struct stat ours {}, theirs {};
-  const std::string there = "/proc/" + std::to_string(pid_) + "/fd/" + std::to_string(result);
-  if (fstat(file.fd, &ours) != 0 || stat(there.c_str(), &theirs) != 0 || ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev) {
-    close_there({static_cast<int>(result)});
-    return fail(Code::kRemoteCall, path + " is another file for the process");
-  }
-  return static_cast<int>(result);
-}
 
 Result<std::vector<int>> Process::receive_there(uint64_t scratch, int socket, size_t count) {
   Remote remote{};
@@ -109,37 +91,10 @@ Result<std::vector<int>> Process::send_by_socket(uint64_t scratch, std::span<con
     const Status sent = send_through(ours.get(), fds);
     received = sent ? receive_there(scratch, pair[1], fds.size()) : Result<std::vector<int>>(fail(Code::kRemoteCall, sent.error().message));
   }
-  close_there({pair[0], pair[1]});
-  return received;
-}
-
-Result<std::vector<int>> Process::send_files(std::span<const SharedFile> files) {
-  if (files.empty()) {
-    return std::vector<int>{};
-  }
-  const int64_t page = TRY(one_call(SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0}));
-  if (page < 0 && page > -4096) {
-    return fail(Code::kRemoteCall, std::string("the process has no memory for a page: ") + std::strerror(static_cast<int>(-page)));
-  }
-  const uint64_t scratch = static_cast<uint64_t>(page);
-  Result<std::vector<int>> sent = std::vector<int>{};
-  for (const SharedFile& file : files) {
-    Result<int> fd = open_there(scratch, file);
-    if (!fd) {
-      close_there(*sent);
-      sent = send_by_socket(scratch, files);
-      break;
-    }
-    sent->push_back(*fd);
-  }
-  (void)one_call(SYS_munmap, {scratch, 4096});
-  return sent;
-}
-
-void Process::close_there(const std::vector<int>& fds) {
-  for (const int fd : fds) {
+  for (const int fd : pair) {
     (void)one_call(SYS_close, {static_cast<uint64_t>(fd)});
   }
+  return received;
 }
 
 } // namespace bpfaot::loader

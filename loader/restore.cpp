@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: MIT
 //
-// Removing jumps. Threads inside trampolines stay there and finish: those are never unmapped.
+// Removing jumps, and the memory behind them when no thread needs it any more. What is read of an
+// arena is the process's word: everything is checked against its maps.
 #include "loader/restore.h"
 
 #include "bpfaot/abi.h"
+#include "support/files.h"
 #include "targets/arena.h"
 #include "targets/patch.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
+#include <ctime>
 #include <optional>
 
 namespace bpfaot::loader {
 namespace {
+
+constexpr uint64_t kPage = 4096;
+// Behind the slots, in what is left of their last page and belongs to nobody: set when all code is
+// restored.
+constexpr uint64_t kAbandonedOffset = 1024;
+constexpr uint64_t kAbandoned = 0x6e776f6e6b6e6f6eull;
 
 // The arena that a site's jump leads into, found in the process itself, so that a session whose
 // loader was killed can be taken out too. 0 = not there.
@@ -27,30 +41,65 @@ uint64_t arena_of(const targets::Patcher& patcher, const std::vector<MapsEntry>&
   return 0;
 }
 
+struct Runtime { // a session's memory in a process
+  bpfaot_arena arena{};
+  bpfaot_thread_table table{};
+  uint64_t abandoned_at = 0;
+};
+
+Result<Runtime> read_runtime(LiveSpace& space, uint64_t arena) {
+  Runtime runtime;
+  runtime.arena = TRY(space.read_object<bpfaot_arena>(arena));
+  runtime.table = TRY(space.read_object<bpfaot_thread_table>(runtime.arena.table));
+  if (runtime.table.capacity_log2 > 20 || runtime.table.stride != sizeof(bpfaot_thread) ||
+      runtime.arena.range_count > BPFAOT_ARENA_RANGES || runtime.arena.mapped_count > BPFAOT_ARENA_MAPPED) {
+    return fail(Code::kProcessMemory, "the thread table of the process is damaged");
+  }
+  runtime.abandoned_at = runtime.table.base + (runtime.table.stride << runtime.table.capacity_log2) + kAbandonedOffset;
+  return runtime;
+}
+
+// Slots whose first page the process has ever touched; all of them when the kernel does not say.
+std::vector<uint64_t> touched_slots(LiveSpace& space, const bpfaot_thread_table& table) {
+  const uint64_t count = uint64_t{1} << table.capacity_log2, pages = table.stride / kPage;
+  std::vector<uint64_t> entries(count * pages), slots;
+  UniqueFd fd(::open(("/proc/" + std::to_string(space.pid()) + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC));
+  const size_t size = entries.size() * sizeof entries[0];
+  const bool known = fd.valid() && pread(fd.get(), entries.data(), size, static_cast<off_t>(table.base / kPage * 8)) == static_cast<ssize_t>(size);
+  for (uint64_t slot = 0; slot < count; ++slot) {
+    if (!known || (entries[slot * pages] >> 62) != 0) { // present or swapped out
+      slots.push_back(table.base + slot * table.stride);
+    }
+  }
+  return slots;
+}
+
 // Puts the return addresses of active probed calls back on their stacks: behind this nothing returns
 // into an arena any more, and unwinders need no guard. The shadow stacks stay as they are: a thread
 // that is just entering or leaving a trampoline needs its frame, and overwrites or never reads the
-// stack word that is written here; other frames are recognised as left behind later.
-Status release_returns(LiveSpace& space, uint64_t arena) {
-  const bpfaot_arena control = TRY(space.read_object<bpfaot_arena>(arena));
-  const bpfaot_thread_table table = TRY(space.read_object<bpfaot_thread_table>(control.table));
-  if (table.capacity_log2 > 20 || table.stride != sizeof(bpfaot_thread) || control.range_count > BPFAOT_ARENA_RANGES) {
-    return fail(Code::kProcessMemory, "the thread table of the process is damaged");
-  }
+// stack word that is written here; other frames are recognised as left behind later. True when a
+// guarded program runs.
+Result<bool> release_returns(LiveSpace& space, const Runtime& runtime) {
+  const bpfaot_arena& control = runtime.arena;
   const auto is_ours = [&](uint64_t address) {
     return std::any_of(control.ranges, control.ranges + control.range_count,
                        [&](const bpfaot_range& range) { return address - range.low < range.high - range.low; });
   };
-  for (uint64_t slot = 0; slot < uint64_t{1} << table.capacity_log2; ++slot) {
-    const uint64_t at = table.base + slot * table.stride;
-    const uint64_t key = TRY(space.read_object<uint64_t>(at));
-    const uint32_t depth = key != 0 ? TRY(space.read_object<uint32_t>(at + offsetof(bpfaot_thread, depth))) : 0;
-    std::vector<bpfaot_frame> frames(std::min<uint32_t>(depth, BPFAOT_FRAMES));
+  bool guarded = false;
+  for (const uint64_t at : touched_slots(space, runtime.table)) {
+    struct {
+      uint64_t key;
+      uint32_t depth, guard;
+    } head;
+    static_assert(offsetof(bpfaot_thread, depth) == 8 && offsetof(bpfaot_thread, guard) == 12);
+    TRY(space.read(at, {reinterpret_cast<uint8_t*>(&head), sizeof head}));
+    guarded |= head.key != 0 && head.guard != 0;
+    std::vector<bpfaot_frame> frames(head.key != 0 ? std::min<uint32_t>(head.depth, BPFAOT_FRAMES) : 0);
     if (frames.empty()) {
       continue;
     }
     TRY(space.read(at + offsetof(bpfaot_thread, frames),
-                     {reinterpret_cast<uint8_t*>(frames.data()), frames.size() * sizeof frames[0]}));
+                   {reinterpret_cast<uint8_t*>(frames.data()), frames.size() * sizeof frames[0]}));
     for (const bpfaot_frame& frame : frames) {
       const Result<uint64_t> word = frame.sp > 1 ? space.read_object<uint64_t>(frame.sp) : Result<uint64_t>(uint64_t{0});
       if (word && is_ours(*word)) {
@@ -58,7 +107,66 @@ Status release_returns(LiveSpace& space, uint64_t arena) {
       }
     }
   }
-  return {};
+  return guarded;
+}
+
+// A jump of ours that lies in a gap between functions is entered from a site near by. Its bytes become
+// padding, which must not be executed: a thread that is about to goes on where the jump leads.
+std::vector<CoveredCode> gaps_of(const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
+  std::vector<CoveredCode> gaps;
+  for (const SitePatch& patch : patches) {
+    const std::optional<targets::Insn> jump = patcher.decode(patch.patched, patch.address);
+    const bool is_gap = std::any_of(patches.begin(), patches.end(), [&](const SitePatch& other) {
+      const std::optional<targets::Insn> entry = patcher.decode(other.patched, other.address);
+      return entry && entry->has_target && entry->target == patch.address;
+    });
+    if (is_gap && jump && jump->has_target) {
+      gaps.push_back({patch.address, static_cast<uint32_t>(patch.patched.size()), jump->target, {{0, 0}}, true});
+    }
+  }
+  return gaps;
+}
+
+// What may be unmapped: page multiples that hold nothing but anonymous memory and memory files.
+bool is_unmappable(const std::vector<MapsEntry>& maps, const bpfaot_range& range) {
+  return range.low < range.high && range.low % kPage == 0 && range.high % kPage == 0 &&
+         std::all_of(maps.begin(), maps.end(), [&](const MapsEntry& entry) {
+           return entry.end <= range.low || entry.start >= range.high || entry.path.empty() ||
+                  entry.path.rfind("/memfd:", 0) == 0;
+         });
+}
+
+// Of a held process: whether nobody can be or come back inside what the session mapped.
+Result<bool> is_deserted(LiveSpace& space, const std::vector<MapsEntry>& maps, const Runtime& runtime) {
+  std::vector<CodeRange> code;
+  for (uint64_t i = 0; i < runtime.arena.mapped_count; ++i) {
+    const bpfaot_range& range = runtime.arena.mapped[i];
+    if (!is_unmappable(maps, range)) {
+      return false;
+    }
+    for (const MapsEntry& entry : maps) {
+      if (entry.executable && entry.start >= range.low && entry.end <= range.high) {
+        code.push_back({entry.start, entry.end});
+      }
+    }
+  }
+  return runtime.arena.mapped_count != 0 && !TRY(space.refers_to(code));
+}
+
+Status unmap(LiveSpace& space, const Runtime& runtime) {
+  std::vector<SystemCall> calls;
+  for (uint64_t i = 0; i < runtime.arena.mapped_count; ++i) {
+    SystemCall call;
+    call.number = SYS_munmap;
+    call.args = {runtime.arena.mapped[i].low, runtime.arena.mapped[i].high - runtime.arena.mapped[i].low};
+    calls.push_back(call);
+  }
+  return TRY(space.system_calls(calls)).size() == calls.size() ? Status{} : Status(fail(Code::kInternal, "a call is missing"));
+}
+
+void pause_ms(long time) {
+  const timespec pause{0, time * 1'000'000};
+  nanosleep(&pause, nullptr);
 }
 
 } // namespace
@@ -71,26 +179,101 @@ uint64_t runtime_inode_of(const targets::Patcher& patcher, int pid, const std::v
   return arena != 0 ? entry_at(*maps, arena)->inode : 0;
 }
 
-Result<size_t> restore_sites(LiveSpace& space, const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
-  TRY(space.hold());
-  const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
-  if (const uint64_t arena = arena_of(patcher, maps, patches)) {
-    TRY(release_returns(space, arena));
-  }
+// The last written first: guards of unwinders outlive the return probes that need them.
+Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches) {
   size_t foreign = 0;
-  for (const SitePatch& patch : patches) {
-    std::vector<uint8_t> now(patch.patched.size());
-    if (!space.read(patch.address, now)) {
+  for (auto patch = patches.rbegin(); patch != patches.rend(); ++patch) {
+    std::vector<uint8_t> now(patch->patched.size());
+    if (!space.read(patch->address, now)) {
       continue; // the library is gone
     }
-    if (now == patch.patched) {
-      TRY(space.write(patch.address, patch.original));
-    } else if (now != patch.original) {
+    if (now == patch->patched) {
+      TRY(space.write(patch->address, patch->original));
+    } else if (now != patch->original) {
       ++foreign;
     }
   }
-  space.release();
   return foreign;
+}
+
+Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
+  constexpr int kGapRounds = 200, kRounds = 10;
+  Restored restored;
+  const std::vector<CoveredCode> gaps = gaps_of(patcher, patches);
+  for (int round = 0;; ++round) {
+    TRY(space.hold());
+    const std::vector<Leave> verdicts = gaps.empty() ? std::vector<Leave>{} : TRY(space.leave(gaps));
+    if (std::find(verdicts.begin(), verdicts.end(), Leave::busy) == verdicts.end()) {
+      break;
+    }
+    if (round == kGapRounds) {
+      return fail(Code::kAttachBusy, "a thread is about to execute a jump of the probe (in a signal handler's caller) and does not");
+    }
+    space.release(true);
+    pause_ms(2);
+  }
+  for (int round = 0;; ++round) {
+    const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+    const uint64_t arena = arena_of(patcher, maps, patches);
+    if (arena == 0) {
+      restored.foreign = TRY(write_originals(space, patches));
+      break;
+    }
+    const Runtime runtime = TRY(read_runtime(space, arena));
+    const bool guarded = TRY(release_returns(space, runtime));
+    restored.foreign = TRY(write_originals(space, patches));
+    if (round == 0) {
+      (void)space.write_object(runtime.abandoned_at, kAbandoned);
+    }
+    if (restored.foreign == 0 && !guarded && TRY(is_deserted(space, maps, runtime))) {
+      space.release(true);
+      TRY(unmap(space, runtime));
+      restored.unmapped = true;
+      break;
+    }
+    if (round == kRounds || restored.foreign != 0) {
+      break;
+    }
+    space.release(true);
+    pause_ms(1L << std::min(round, 5));
+    TRY(space.hold());
+  }
+  space.release();
+  return restored;
+}
+
+Status sweep_abandoned(LiveSpace& space) {
+  const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+  std::vector<Runtime> found;
+  std::vector<uint64_t> inodes;
+  for (const MapsEntry& entry : maps) {
+    if (!is_runtime_mapping(entry) || !entry.executable || !entry.shared ||
+        std::find(inodes.begin(), inodes.end(), entry.inode) != inodes.end()) {
+      continue;
+    }
+    const Result<Runtime> runtime = read_runtime(space, entry.start);
+    const Result<uint64_t> mark = runtime ? space.read_object<uint64_t>(runtime->abandoned_at) : Result<uint64_t>(uint64_t{0});
+    if (mark && *mark == kAbandoned) {
+      inodes.push_back(entry.inode);
+      found.push_back(*runtime);
+    }
+  }
+  if (found.empty()) {
+    return {};
+  }
+  TRY(space.hold());
+  std::vector<Runtime> deserted;
+  for (const Runtime& runtime : found) {
+    if (!TRY(release_returns(space, runtime)) && TRY(is_deserted(space, maps, runtime))) {
+      deserted.push_back(runtime);
+    }
+  }
+  space.release(true);
+  for (const Runtime& runtime : deserted) {
+    TRY(unmap(space, runtime));
+  }
+  space.release();
+  return {};
 }
 
 } // namespace bpfaot::loader

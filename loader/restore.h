@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // Taking probes out of a process again, from the record of its sites alone: the loader that put them
-// in may be gone.
+// in may be gone. Code is restored under LiveSpace::hold(), each site by one write; functions that are
+// active return as if they had never been probed.
+//
+// What was mapped goes too as soon as that is certain: no thread's registers or stack hold an address
+// in a trampoline or the image, no guarded program runs. Until then it stays, marked as abandoned in
+// the process's own memory (so a child forked earlier is not taken for restored), and every later
+// attachment and detachment looks again.
 #pragma once
 
 #include "loader/live_space.h"
@@ -12,9 +18,19 @@
 
 namespace bpfaot::loader {
 
-// Puts the original bytes back wherever ours still are, under hold(). Sites that hold neither are
-// left alone and counted. Functions that are active return as if they had never been probed.
-Result<size_t> restore_sites(LiveSpace& space, const targets::Patcher& patcher, const std::vector<SitePatch>& patches);
+struct Restored {
+  size_t foreign = 0;    // sites that hold neither our bytes nor the original ones, left alone
+  bool unmapped = false; // nothing of ours is left in the process
+};
+
+Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher, const std::vector<SitePatch>& patches);
+
+// Of a held process: writes the original bytes back wherever ours still are; how many sites hold
+// neither.
+Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches);
+
+// Unmaps what earlier sessions abandoned in the process, as far as that is certain now.
+Status sweep_abandoned(LiveSpace& space);
 
 bool is_runtime_mapping(const MapsEntry& entry);
 // Of the runtime file that the sites lead to; 0 when the process has none of them.

@@ -121,19 +121,45 @@ Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runt
   std::vector<int> pids = runtime_inode != 0 ? sharing_processes(runtime_inode) : std::vector<int>{pid};
   Status first;
   for (const int one : pids) {
-    Result<Process> process = Process::attach(one, patcher);
+    Result<Process> process = Process::open(one, patcher);
     if (!process) { // a child may end meanwhile
       if (one == pid && process.error().code != Code::kProcessGone) {
         first = std::move(process).take_error();
       }
       continue;
     }
-    Result<size_t> foreign = restore_sites(*process, patcher, patches);
-    if (foreign && *foreign != 0 && one == pid) {
-      first = fail(Code::kAttachBytes, std::to_string(*foreign) + " sites were changed by something else and are left as they are");
+    Result<Restored> restored = restore_sites(*process, patcher, patches);
+    if (restored) {
+      (void)sweep_abandoned(*process);
+    }
+    if (one != pid) {
+      continue;
+    }
+    if (!restored && restored.error().code != Code::kProcessGone) {
+      first = std::move(restored).take_error();
+    } else if (restored && restored->foreign != 0) {
+      first = fail(Code::kAttachBytes, std::to_string(restored->foreign) + " sites were changed by something else and are left as they are");
     }
   }
   return first;
+}
+
+Status take_out(const SessionRecord& record, Registry& registry, const targets::Patcher& patcher) {
+  if (is_alive(record.target)) {
+    const uint64_t inode = runtime_inode_of(patcher, record.target.pid, record.patches);
+    TRY(detach_everywhere(record.target.pid, patcher, inode, record.patches));
+  }
+  registry.remove(record.id);
+  return {};
+}
+
+void take_out_dead(int pid, const targets::Patcher& patcher) {
+  Result<Registry> registry = Registry::open();
+  for (const SessionRecord& record : registry ? registry->list() : std::vector<SessionRecord>{}) {
+    if (record.target.pid == pid && !is_alive(record.loader)) {
+      (void)take_out(record, *registry, patcher); // what stays in the way is refused with its reason
+    }
+  }
 }
 
 } // namespace bpfaot::loader

@@ -90,5 +90,9 @@ Ended watch_until(Watch& watch, SignalReader& signals, int pidfd, int forward_to
 // Takes the probes out of the process and of children that it forked, if they live.
 Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runtime_inode,
                          const std::vector<SitePatch>& patches);
+// The same for a session whose loader is gone, with its record.
+Status take_out(const SessionRecord& record, Registry& registry, const targets::Patcher& patcher);
+// For all such sessions of the process.
+void take_out_dead(int pid, const targets::Patcher& patcher);
 
 } // namespace bpfaot::loader

@@ -24,8 +24,11 @@ public:
                                             std::span<const SharedFile> files = {}) override;
   // Nobody runs but the constructor that asks, which is in no code that changes.
   Status hold() override { return {}; }
-  void release() override {}
-  Result<bool> leave(const CoveredCode&) override { return false; }
+  void release(bool) override {}
+  Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) override {
+    return std::vector<Leave>(codes.size(), Leave::clear);
+  }
+  Result<bool> refers_to(std::span<const CodeRange>) override { return true; } // this stack was not looked at
   // An emulator of user programs runs this one: the kernel knows another process than we see.
   bool is_emulated() const { return is_emulated_; }
 

@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 long bpfaot_preload_syscall(long number, long a, long b, long c, long d, long e, long f) {
@@ -101,6 +102,19 @@ void* mmap(void* at, size_t size, int protection, int flags, int fd, off_t offse
 }
 int munmap(void* at, size_t size) { return (int)CALL(SYS_munmap, at, size); }
 int mprotect(void* at, size_t size, int protection) { return (int)CALL(SYS_mprotect, at, size, protection); }
+pid_t gettid(void) { return (pid_t)CALL(SYS_gettid, 0); }
+int nanosleep(const struct timespec* time, struct timespec* rest) {
+  return (int)CALL(SYS_nanosleep, time, rest);
+}
+long syscall(long number, ...) {
+  va_list list;
+  va_start(list, number);
+  long a[3];
+  for (int i = 0; i < 3; i++)
+    a[i] = va_arg(list, long);
+  va_end(list);
+  return CALL(number, a[0], a[1], a[2]);
+}
 pid_t getpid(void) { return (pid_t)CALL(SYS_getpid, 0); }
 uid_t geteuid(void) { return (uid_t)CALL(SYS_geteuid, 0); }
 int uname(struct utsname* out) { return (int)CALL(SYS_uname, out); }

@@ -22,7 +22,7 @@ Result<int> parse_pid(const ParsedArguments& arguments) {
   return static_cast<int>(pid);
 }
 
-// What the process, which is stopped, allows of the wishes.
+// What the process, which runs, allows of the wishes.
 Result<Plan> look(Process& process, Watch& watch, const Console& console) {
   Modules modules = TRY(Modules::read(process));
   Plan plan = make_plan(process, modules, watch.patcher(), watch.wishes());
@@ -41,6 +41,19 @@ Failure nothing_attached(const Plan& plan) {
   return fail(Code::kAttachNone, "nothing could be attached");
 }
 
+// The record comes before the first change of code: whoever finds the process patched finds it too.
+Result<uint32_t> put_in(Process& process, Watch& watch, Attachment& attachment, Plan& plan) {
+  TRY(attachment.prepare(process, watch.image(), plan));
+  const uint32_t id = TRY(watch.enlist(process, attachment));
+  Status patched = attachment.commit(process, plan);
+  if (!patched || attachment.patches().empty()) {
+    watch.delist();
+    return patched ? nothing_attached(plan) : std::move(patched).take_error();
+  }
+  TRY(watch.update(attachment));
+  return id;
+}
+
 } // namespace
 
 Result<int> run_attach(const ParsedArguments& arguments, const Console& console) {
@@ -54,28 +67,30 @@ Result<int> run_attach(const ParsedArguments& arguments, const Console& console)
   }
   std::unique_ptr<Attachment> attachment;
   {
-    Process process = TRY(Process::attach(pid, watch->patcher()));
+    Process process = TRY(Process::open(pid, watch->patcher()));
+    if (!watch->dry_run()) {
+      take_out_dead(pid, watch->patcher());
+      TRY(sweep_abandoned(process));
+    }
     Plan plan = TRY(look(process, *watch, console));
     if (watch->dry_run()) {
-      process.detach();
       print_dry_run(plan, watch->image(), watch->json(), console);
       return 0;
     }
     if (plan.sites.empty()) {
       return nothing_attached(plan);
     }
+    const size_t planned = plan.refused();
     attachment = TRY(Attachment::create(process, watch->image(), watch->session(), watch->patcher(), plan));
-    Status patched = attachment->patch(process, watch->image(), plan);
-    if (!patched || attachment->patches().empty()) {
-      attachment->undo(process);
-      return patched ? nothing_attached(plan) : std::move(patched).take_error();
-    }
-    const Result<uint32_t> id = watch->enlist(process, *attachment);
+    const Result<uint32_t> id = put_in(process, *watch, *attachment, plan);
     if (!id) {
-      (void)restore_sites(process, watch->patcher(), attachment->patches());
+      attachment->undo(process);
       return fail(id.error().code, id.error().message);
     }
     process.detach();
+    if (plan.refused() != planned) {
+      report_refusals(plan, console, watch->names());
+    }
     std::fprintf(console.err, "attached to process %d as id %u: %zu of %zu probes\n", pid, *id,
                  plan.rows.size() - plan.refused(), plan.rows.size());
     std::fflush(console.err);

@@ -70,12 +70,10 @@ Status detach_one(const SessionRecord& record, Registry& registry) {
     return fail(Code::kRegistry, "bpf-aot (process " + std::to_string(record.loader.pid) + "), which attached, does not answer");
   }
   const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
-  if (patcher != nullptr && is_alive(record.target)) {
-    const uint64_t inode = runtime_inode_of(*patcher, record.target.pid, record.patches);
-    TRY(detach_everywhere(record.target.pid, *patcher, inode, record.patches));
+  if (patcher == nullptr) {
+    return fail(Code::kAttachMachine, "code of " + std::string(targets::host().name) + " cannot be patched");
   }
-  registry.remove(record.id);
-  return {};
+  return take_out(record, registry, *patcher);
 }
 
 } // namespace

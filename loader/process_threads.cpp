@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the threads of a held process are: in code that is about to change, or in code of ours that is
+// about to go. Registers say where a thread is now; its stack says where it may come back to, by
+// returning or from a signal handler. Stacks are searched for any word that looks like such an
+// address: too many are found, never too few.
+#include "loader/process.h"
+
+#include "support/hex.h"
+
+#include <sys/ptrace.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace bpfaot::loader {
+namespace {
+
+constexpr uint64_t kDeepest = 4u << 20; // bytes of one stack that are looked at
+
+struct RseqConfiguration { // PTRACE_GET_RSEQ_CONFIGURATION
+  uint64_t address;
+  uint32_t size, signature, flags, padding;
+};
+constexpr int kGetRseqConfiguration = 0x420f;
+
+struct CriticalSection { // struct rseq_cs
+  uint32_t version, flags;
+  uint64_t start, length, abort;
+};
+
+} // namespace
+
+// The restartable sequence that the thread is in, as the kernel decides it (kernel/rseq.c).
+std::optional<CodeRange> Process::critical_section(int tid, uint64_t& abort) {
+  RseqConfiguration configuration{};
+  if (ptrace(static_cast<__ptrace_request>(kGetRseqConfiguration), tid, sizeof configuration, &configuration) !=
+          long(sizeof configuration) ||
+      configuration.address == 0)
+    return std::nullopt;
+  const Result<uint64_t> pointer = read_object<uint64_t>(configuration.address + 8);
+  if (!pointer || *pointer == 0)
+    return std::nullopt;
+  const Result<CriticalSection> section = read_object<CriticalSection>(*pointer);
+  const Result<RegisterBytes> now = registers(tid);
+  if (!section || !now || pc(*now) - section->start >= section->length)
+    return std::nullopt;
+  abort = section->abort;
+  return CodeRange{section->start, section->start + section->length};
+}
+
+namespace {
+
+// The words of a stack from `sp` up. False: it is deeper than is looked at, or cannot be read.
+bool read_stack(AddressSpace& space, const std::vector<MapsEntry>& maps, uint64_t sp, std::vector<uint64_t>& words) {
+  const uint64_t from = sp & ~uint64_t{7};
+  const MapsEntry* entry = entry_at(maps, from);
+  const uint64_t end = entry != nullptr ? entry->end : (from | 4095) + 1;
+  const uint64_t size = std::min(end - from, kDeepest);
+  words.resize(size / 8);
+  if (!space.read(from, {reinterpret_cast<uint8_t*>(words.data()), words.size() * 8})) {
+    words.clear();
+    return false;
+  }
+  return entry != nullptr && size == end - from;
+}
+
+} // namespace
+
+Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
+  TRY(give_back());
+  std::vector<Leave> verdicts(codes.size(), Leave::clear);
+  struct Move {
+    int tid;
+    uint64_t to;
+    size_t code;
+  };
+  std::vector<Move> moves;
+  const auto inside = [&](const CoveredCode& code, uint64_t address) {
+    const uint64_t offset = address - code.address;
+    return offset < code.size && (offset != 0 || code.from_start);
+  };
+  uint64_t low = UINT64_MAX, high = 0;
+  for (const CoveredCode& code : codes) {
+    low = std::min(low, code.address);
+    high = std::max(high, code.address + code.size);
+  }
+  std::vector<uint64_t> stack;
+  for (const Thread& thread : threads_) {
+    const RegisterBytes now = TRY(registers(thread.tid));
+    const uint64_t where = pc(now);
+    uint64_t abort = 0;
+    const std::optional<CodeRange> section = critical_section(thread.tid, abort);
+    (void)read_stack(*this, maps_, sp(now), stack);
+    std::erase_if(stack, [&](uint64_t word) { return word < low || word >= high; });
+    for (size_t i = 0; i < codes.size(); ++i) {
+      const CoveredCode& code = codes[i];
+      const auto comes_back = [&](uint64_t word) { return inside(code, word); };
+      if (std::any_of(stack.begin(), stack.end(), comes_back) ||
+          (section && section->low < code.address + code.size && code.address < section->high)) {
+        verdicts[i] = Leave::busy;
+        continue;
+      }
+      if (!inside(code, where))
+        continue;
+      const auto found = std::find_if(code.moved.begin(), code.moved.end(),
+                                      [&](const targets::MovedInsn& insn) { return insn.from == where - code.address; });
+      if (found == code.moved.end())
+        verdicts[i] = Leave::busy; // in the middle of an instruction: it has jumped there on purpose
+      else
+        moves.push_back({thread.tid, code.trampoline + found->to, i});
+    }
+  }
+  for (const Move& move : moves) {
+    if (verdicts[move.code] == Leave::busy)
+      continue;
+    RegisterBytes now = TRY(registers(move.tid));
+    set_pc(now, move.to);
+    TRY(set_registers(move.tid, now));
+    verdicts[move.code] = Leave::entered;
+  }
+  return verdicts;
+}
+
+Result<bool> Process::refers_to(std::span<const CodeRange> ranges) {
+  TRY(give_back());
+  const auto is_in = [&](uint64_t word) {
+    return std::any_of(ranges.begin(), ranges.end(), [&](const CodeRange& range) { return word - range.low < range.high - range.low; });
+  };
+  std::vector<uint64_t> words;
+  for (const Thread& thread : threads_) {
+    const RegisterBytes now = TRY(registers(thread.tid));
+    words.resize(now.size() / 8);
+    std::memcpy(words.data(), now.data(), words.size() * 8);
+    if (std::any_of(words.begin(), words.end(), is_in))
+      return true;
+    if (!read_stack(*this, maps_, sp(now), words) || std::any_of(words.begin(), words.end(), is_in))
+      return true;
+  }
+  return false;
+}
+
+} // namespace bpfaot::loader
