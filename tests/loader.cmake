@@ -4,6 +4,7 @@ bpfaot_test(test_loader
     unit/loader/attach_spec_test.cpp
     unit/loader/elf_test.cpp
     unit/loader/hostile_process_test.cpp
+    unit/loader/handover_test.cpp
     unit/loader/image_test.cpp
     unit/loader/output_test.cpp
     unit/loader/process_test.cpp

@@ -198,8 +198,9 @@ struct Handover {
 
 Status plan_there(Watch& watch, const Command& command, Handover& handover) {
   const int fds[] = {watch.image().fd(), watch.session().const_fd(), watch.session().data_fd()};
-  TRY(send_message(command.socket.get(), encode(StartMessage{watch.image().path(), watch.wishes()}), fds));
-  TRY(wait_for_library(command));
+  Status sent = send_message(command.socket.get(), encode(StartMessage{watch.image().path(), watch.wishes()}), fds);
+  TRY(wait_for_library(command)); // knows better why nobody is there
+  TRY(std::move(sent));
   PlannedMessage planned = TRY(decode_planned(TRY(receive_message(command.socket.get())).bytes));
   if (planned.failure)
     return Failure(std::move(*planned.failure));

@@ -11,7 +11,7 @@ for library in "$BUILD"/lib/bpf-aot/*/libbpfaot-preload.so; do
   name=$(basename "$(dirname "$library")")
   dynamic=$(readelf --wide --dynamic "$library" 2>&1)
   complain_if "${name}_has_no_dynamic_symbol" \
-    "$(readelf --wide --dyn-syms "$library" | awk '$1 ~ /^[1-9][0-9]*:$/')"
+    "$(readelf --wide --dyn-syms "$library" | awk '$1 ~ /^[1-9][0-9]*:$/ && $4 != "SECTION"')"
   complain_if "${name}_needs_nothing" "$(grep -E 'NEEDED|TEXTREL|RPATH|RUNPATH|SONAME|PREINIT|FINI' <<<"$dynamic")"
   complain_if "${name}_starts_first" "$(grep -q 'FLAGS_1.*INITFIRST' <<<"$dynamic" || echo "no INITFIRST")"
   complain_if "${name}_has_no_thread_local_storage" "$(readelf --wide --program-headers "$library" | grep ' TLS ')"
