@@ -34,6 +34,40 @@ struct {
   __uint(max_entries, 4096);
 } ring SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+  __uint(max_entries, 20);
+  __type(key, __u32[3]);
+  __type(value, __u32[5]);
+} percpu_hash SEC(".maps");
+
+// Room for twice as many keys as are used: then nothing is evicted, by anybody's rule.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 64);
+  __type(key, __u32[3]);
+  __type(value, __u32[5]);
+} lru_hash SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
+  __uint(max_entries, 64);
+  __type(key, __u32[3]);
+  __type(value, __u32[5]);
+} lru_percpu_hash SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_QUEUE);
+  __uint(max_entries, 13);
+  __type(value, __u32[5]);
+} queue SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_STACK);
+  __uint(max_entries, 13);
+  __type(value, __u32[5]);
+} stack SEC(".maps");
+
 __u64 counter;
 __u32 table[16] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3};
 const volatile __u32 seed = 0x9e3779b9;
@@ -335,5 +369,73 @@ int sign_extension(struct args *x) {
   __s32 w = (__s8)x->d + (__s16)x->a;
   return fold((__u64)v * 31 + (__u64)(__s64)w);
 }
+
+// Random operations on a map, driven by the input: results and values are folded into the sum.
+static __always_inline __u64 next_random(__u64 *state) {
+  __u64 v = *state * 6364136223846793005ull + 1442695040888963407ull;
+  *state = v;
+  return v >> 33;
+}
+
+static __always_inline int keyed_operations(void *map, struct args *x, __u32 keys, int percpu) {
+  __u64 random = x->a ^ x->b * 3 ^ x->c * 5 ^ x->d * 7;
+  __u32 sum = 0;
+  for (int i = 0; i < 300; i++) {
+    __u64 r = next_random(&random);
+    __u32 key[3] = {(__u32)(r % keys), 7, 9}, value[5] = {(__u32)r, 1, 2, 3, (__u32)x->a}, *found;
+    switch ((r >> 8) % 6) {
+    case 0:
+    case 1: sum = sum * 31 + (__u32)bpf_map_update_elem(map, key, value, (r >> 16) % 4); break;
+    case 2: sum = sum * 31 + (__u32)bpf_map_delete_elem(map, key); break;
+    case 3:
+      if (percpu) {
+        sum = sum * 31 + !bpf_map_lookup_percpu_elem(map, key, 1 << 20);
+        break;
+      }
+    default:
+      found = bpf_map_lookup_elem(map, key);
+      sum = sum * 31 + 1;
+      if (found) {
+        sum = sum * 31 + found[0] + found[4];
+        found[0] += 3;
+      }
+    }
+  }
+  return sum;
+}
+
+SEC("syscall")
+int percpu_hash_operations(struct args *x) { return keyed_operations(&percpu_hash, x, 30, 1); }
+
+SEC("syscall")
+int lru_hash_operations(struct args *x) { return keyed_operations(&lru_hash, x, 32, 0); }
+
+SEC("syscall")
+int lru_percpu_hash_operations(struct args *x) { return keyed_operations(&lru_percpu_hash, x, 32, 1); }
+
+static __always_inline int ordered_operations(void *map, struct args *x) {
+  __u64 random = x->a ^ x->b * 3 ^ x->c * 5 ^ x->d * 7;
+  __u32 sum = 0, value[5];
+  for (int i = 0; i < 300; i++) {
+    __u64 r = next_random(&random);
+    switch ((r >> 8) % 5) {
+    case 0:
+    case 1:
+    case 2:
+      value[0] = (__u32)r, value[1] = 1, value[2] = 2, value[3] = (__u32)x->b, value[4] = i;
+      sum = sum * 31 + (__u32)bpf_map_push_elem(map, value, (r >> 16) % 4);
+      break;
+    case 3: sum = sum * 31 + (__u32)bpf_map_peek_elem(map, value) + value[0] + value[4]; break;
+    default: sum = sum * 31 + (__u32)bpf_map_pop_elem(map, value) + value[0] + value[4];
+    }
+  }
+  return sum;
+}
+
+SEC("syscall")
+int queue_operations(struct args *x) { return ordered_operations(&queue, x); }
+
+SEC("syscall")
+int stack_operations(struct args *x) { return ordered_operations(&stack, x); }
 
 char LICENSE[] SEC("license") = "GPL";
