@@ -118,6 +118,28 @@ TEST(PerCpuHash, updates_of_one_key_from_all_slots_are_all_written) {
   }));
 }
 
+TEST(PerCpuHash, an_update_beside_one_that_stands_still_is_written) {
+  reset_runtime();
+  TestMap map(kPerCpuHash, 8, 8, 1);
+  Program run(map, 2);
+  ASSERT_EQ(run.put(1, 10), 0);
+  pid_t other = fork(); // lives, and will never finish its update
+  if (other == 0)
+    for (;;)
+      pause();
+  auto* state = reinterpret_cast<uint64_t*>(static_cast<uint8_t*>(map.view.data) +
+                                            map.header->aux[2] + 8);
+  const uint64_t live = *state;
+  *state = (live & ~0xffffffffull) | 1u << 29 | static_cast<uint32_t>(other); // BUSY
+  EXPECT_EQ(run.put(1, 11), 0);
+  EXPECT_EQ(*run.find(1), 11u);
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+  EXPECT_EQ(run.put(1, 12), 0);
+  EXPECT_EQ(*run.find(1), 12u);
+  EXPECT_EQ(*state, live) << "its mark was taken over";
+}
+
 TEST(Lru, evicts_what_was_not_used_in_order_of_the_hand) {
   for (uint32_t type : {kLruHash, kLruPerCpuHash}) {
     reset_runtime();

@@ -164,6 +164,33 @@ TEST_P(QueueStress, survives_more_deaths_than_it_has_records) {
   }
 }
 
+// What kills rarely leave behind, all at once: each record and each element in the hands of a thread
+// that is gone.
+TEST_P(QueueStress, takes_back_what_the_dead_held) {
+  constexpr uint32_t kRoom = 10, kRecords = 256;
+  TestMap map(GetParam(), 0, sizeof(Value), kRoom);
+  pid_t dead = fork();
+  if (dead == 0)
+    _exit(0);
+  waitpid(dead, nullptr, 0);
+  auto* data = static_cast<uint8_t*>(map.view.data);
+  for (uint32_t i = 1; i <= kRecords; i++)
+    *reinterpret_cast<uint64_t*>(data + map.header->aux[1] + 64 * i) = static_cast<uint32_t>(dead);
+  for (uint32_t i = 0; i < kRoom + kRecords; i++)
+    *reinterpret_cast<uint64_t*>(data + map.header->aux[3] + map.header->aux[4] * i) =
+        1u << 30 | static_cast<uint32_t>(dead);
+  Value value;
+  for (uint64_t k = 0; k < 2 * kRoom; k++) {
+    Value mine(k);
+    ASSERT_EQ(bpfaot_map_push(&map.view, &mine, 2), 0) << k;
+  }
+  for (uint64_t k = 0; k < kRoom; k++) {
+    ASSERT_EQ(bpfaot_map_pop(&map.view, &value), 0);
+    ASSERT_EQ(value.id, GetParam() == kQueue ? kRoom + k : 2 * kRoom - 1 - k);
+  }
+  EXPECT_EQ(bpfaot_map_pop(&map.view, &value), -ENOENT);
+}
+
 TEST_P(QueueStress, stopped_ones_block_nobody) {
   TestMap map(GetParam(), 0, sizeof(Value), 8);
   std::mt19937 random(9);
