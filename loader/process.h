@@ -125,7 +125,12 @@ private:
   struct Loan;
   Result<Loan*> borrow();
   Status place_stub(Loan& loan);
-  Result<uint64_t> find_slack(uint64_t size, std::vector<uint8_t>& under);
+  struct Leftover { // a stub of a killed loader, and what was there before
+    uint64_t at = 0;
+    std::vector<uint8_t> clean;
+  };
+  Result<uint64_t> find_slack(uint64_t size, std::vector<uint8_t>& under, std::vector<Leftover>& leftovers);
+  Status clean_slack(uint64_t size);
   Result<uint64_t> run_stub(Loan& loan, uint64_t entry, uint64_t cursor);
   Status give_back();
   Result<int64_t> one_call(uint64_t number, std::initializer_list<uint64_t> args);

@@ -3,7 +3,7 @@
 // System calls in another process, by a thread that is borrowed for them. The stub lies in slack: the
 // bytes between the end of a file's code and the end of its last page, which are mapped executable and
 // belong to no function. Nothing but a stub is ever put there, and it is taken out again; what a killed
-// loader left there is recognised by its bytes being other than the file's, and let be.
+// loader left there is known by its marker, and taken out when no thread is in it.
 #include "loader/process.h"
 
 #include "loader/process_loan.h"
@@ -96,7 +96,7 @@ uint64_t end_of_code(AddressSpace& space, uint64_t base, uint64_t end) {
 } // namespace
 
 // Room for `size` bytes that nobody uses. Files first, the vDSO last.
-Result<uint64_t> Process::find_slack(uint64_t size, std::vector<uint8_t>& under) {
+Result<uint64_t> Process::find_slack(uint64_t size, std::vector<uint8_t>& under, std::vector<Leftover>& leftovers) {
   const std::vector<MapsEntry> maps = TRY(read_maps(pid_));
   for (const bool vdso : {false, true}) {
     for (const MapsEntry& entry : maps) {
@@ -115,14 +115,35 @@ Result<uint64_t> Process::find_slack(uint64_t size, std::vector<uint8_t>& under)
         continue;
       std::vector<uint8_t> now(size);
       const std::vector<uint8_t> clean = vdso ? std::vector<uint8_t>(size) : file_bytes(pid_, entry, at, size);
-      if (read(at, now) && now == clean) {
+      if (!read(at, now))
+        continue;
+      if (now == clean) {
         under = std::move(now);
         return at;
       }
+      if (clean.size() == size && std::equal(std::begin(kStubMarker), std::end(kStubMarker), now.begin()))
+        leftovers.push_back({at, clean});
     }
   }
   return fail(Code::kRemoteCall, "process " + std::to_string(pid_) + " has no " + std::to_string(size) +
                                      " unused bytes behind any code, where system calls could be made from");
+}
+
+// Takes away what killed loaders left, unless a thread is still on its way back through it.
+Status Process::clean_slack(uint64_t size) {
+  std::vector<uint8_t> under;
+  std::vector<Leftover> leftovers;
+  (void)find_slack(size, under, leftovers);
+  if (leftovers.empty())
+    return {};
+  TRY(hold());
+  for (const Leftover& leftover : leftovers) {
+    const CodeRange range{leftover.at, leftover.at + size};
+    if (!TRY(refers_to({&range, 1})))
+      TRY(write(leftover.at, leftover.clean));
+  }
+  release(true);
+  return {};
 }
 
 Status Process::place_stub(Loan& loan) {
@@ -131,7 +152,8 @@ Status Process::place_stub(Loan& loan) {
   request.signal_mask = loan.mask;
   request.signal = loan.signal;
   const uint64_t size = patcher_->make_remote_stub(request).bytes.size() + sizeof kStubMarker;
-  loan.at = TRY(find_slack(size, loan.under));
+  std::vector<Leftover> leftovers;
+  loan.at = TRY(find_slack(size, loan.under, leftovers));
   request.pc = loan.at + sizeof kStubMarker;
   loan.stub = patcher_->make_remote_stub(request);
   std::vector<uint8_t> bytes(std::begin(kStubMarker), std::end(kStubMarker));
@@ -148,6 +170,12 @@ Result<Process::Loan*> Process::borrow() {
   if (seccomp_ && !seccomp_suspended_)
     return fail(Code::kProcessSeccomp, "process " + std::to_string(pid_) +
                                            " filters its system calls (seccomp) and the filter cannot be suspended");
+  if (patcher_->make_remote_stub != nullptr) {
+    const RegisterBytes any(patcher_->registers.size);
+    targets::RemoteStubRequest request;
+    request.registers = any;
+    TRY(clean_slack(patcher_->make_remote_stub(request).bytes.size() + sizeof kStubMarker));
+  }
   auto loan = std::make_unique<Loan>();
   loan->tid = pid_;
   loan->registers = TRY(registers(loan->tid));
