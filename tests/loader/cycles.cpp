@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+//
+// cycles PID PROBE FILE CYCLES: attaches to work() of FILE in a process and detaches, again and again.
+// After each cycle: every caller was seen without a gap, at entry and at return; the process has mapped
+// what it had before. Prints what it did, the pauses included; exit status 1 at the first mistake.
+#include "loader/inject.h"
+#include "loader/modules.h"
+#include "loader/process.h"
+#include "loader/restore.h"
+#include "loader/watch.h"
+#include "targets/target.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+namespace {
+
+using namespace bpfaot;
+using namespace bpfaot::loader;
+
+struct Row {
+  uint64_t count, first, last;
+};
+constexpr size_t kCallers = 200; // those whose numbers run on; children count from 0 each
+
+double now_us() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+}
+
+struct Totals {
+  uint64_t entered = 0, returned = 0, missed = 0, kept = 0;
+  std::vector<double> attach, detach;
+};
+
+// What is mapped but for stacks, heaps and memory of threads that come and go: files.
+std::vector<std::string> files_of(int pid) {
+  std::vector<std::string> list;
+  if (const Result<std::vector<MapsEntry>> maps = read_maps(pid)) {
+    for (const MapsEntry& entry : *maps) {
+      if (!entry.path.empty() && entry.path[0] == '/') {
+        list.push_back(std::to_string(entry.start) + " " + entry.path);
+      }
+    }
+  }
+  return list;
+}
+
+Status check(const Image& image, const Session& session, const char* name, uint64_t* total) {
+  for (const bpfaot_variable& variable : image.variables()) {
+    if (image.string(variable.name) != name) {
+      continue;
+    }
+    const std::span<const uint8_t> bytes = session.variable_bytes(variable);
+    for (size_t caller = 0; caller < kCallers; ++caller) {
+      Row row{};
+      std::memcpy(&row, bytes.data() + caller * sizeof row, sizeof row);
+      if (row.count != 0 && row.count != row.last - row.first + 1) {
+        return fail(Code::kInternal, std::string(name) + ": caller " + std::to_string(caller) + " was seen " +
+                                         std::to_string(row.count) + " times from " + std::to_string(row.first) + " to " +
+                                         std::to_string(row.last));
+      }
+      *total += row.count;
+    }
+    return {};
+  }
+  return fail(Code::kInternal, std::string("the probe has no variable ") + name);
+}
+
+Status cycle(int pid, const Image& image, const targets::Patcher& patcher, const Plan& plan, Totals& totals) {
+  const Session session = TRY(Session::create(image, {}));
+  Plan now = plan;
+  const double start = now_us();
+  std::unique_ptr<Attachment> attachment;
+  {
+    Process process = TRY(Process::open(pid, patcher));
+    attachment = TRY(Attachment::create(process, image, session, patcher, now));
+    TRY(attachment->patch(process, image, now));
+  }
+  totals.attach.push_back(now_us() - start);
+  if (now.refused() != 0 || attachment->patches().empty()) {
+    return fail(Code::kAttachNone, "a probe was refused");
+  }
+  if (totals.attach.size() % 16 == 0) { // mostly there is no time in between
+    const timespec pause{0, 1'000'000};
+    nanosleep(&pause, nullptr);
+  }
+  const double middle = now_us();
+  Process process = TRY(Process::open(pid, patcher));
+  const Restored restored = TRY(restore_sites(process, patcher, attachment->patches()));
+  TRY(sweep_abandoned(process));
+  process.detach();
+  totals.detach.push_back(now_us() - middle);
+  totals.kept += !restored.unmapped;
+  totals.missed += attachment->missed().entries;
+  TRY(check(image, session, "entered", &totals.entered));
+  return check(image, session, "returned", &totals.returned);
+}
+
+Status run(int pid, const char* probe, const std::string& file, int cycles, Totals& totals) {
+  const Image image = TRY(open_image(probe));
+  const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
+  std::vector<std::string> unattached;
+  const std::vector<ProbeWish> wishes =
+      TRY(make_wishes(image, {"on_entry=uprobe:" + file + ":work", "on_return=uretprobe:" + file + ":work"}, unattached));
+  Plan plan;
+  {
+    Process process = TRY(Process::open(pid, *patcher));
+    Modules modules = TRY(Modules::read(process));
+    plan = make_plan(process, modules, *patcher, wishes);
+  }
+  const std::vector<std::string> before = files_of(pid);
+  for (int i = 0; i < cycles; ++i) {
+    TRY(cycle(pid, image, *patcher, plan, totals));
+  }
+  // What a thread was still in at the end goes now.
+  for (int wait = 0; files_of(pid) != before && wait < 200; ++wait) {
+    Process process = TRY(Process::open(pid, *patcher));
+    TRY(sweep_abandoned(process));
+    process.detach();
+    const timespec pause{0, 5'000'000};
+    nanosleep(&pause, nullptr);
+  }
+  if (files_of(pid) != before) {
+    for (const std::string& line : files_of(pid)) {
+      std::printf("left %s\n", line.c_str());
+    }
+    return fail(Code::kInternal, "the process has mapped something else than before");
+  }
+  return {};
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 5) {
+    return 2;
+  }
+  Totals totals;
+  const Status status = run(std::atoi(argv[1]), argv[2], argv[3], std::atoi(argv[4]), totals);
+  for (std::vector<double>* list : {&totals.attach, &totals.detach}) {
+    std::sort(list->begin(), list->end());
+    if (!list->empty()) {
+      std::printf("%s us: least %.0f median %.0f; ", list == &totals.attach ? "attach" : "detach", list->front(), (*list)[list->size() / 2]);
+    }
+  }
+  std::printf("cycles %zu entered %llu returned %llu missed %llu kept-for-later %llu\n", totals.detach.size(),
+              static_cast<unsigned long long>(totals.entered), static_cast<unsigned long long>(totals.returned),
+              static_cast<unsigned long long>(totals.missed), static_cast<unsigned long long>(totals.kept));
+  if (!status) {
+    std::printf("FAIL: %s\n", status.error().message.c_str());
+    return 1;
+  }
+  return totals.missed == 0 ? 0 : 1;
+}
