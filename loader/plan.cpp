@@ -4,6 +4,7 @@
 // in memory are compared with the file last, because that is what changes between two looks.
 #include "loader/plan.h"
 
+#include "loader/gaps.h"
 #include "support/hex.h"
 
 #include <algorithm>
@@ -47,7 +48,6 @@ public:
 private:
   Result<PlannedSite> site_at(const Location& location);
   Result<PlannedSite> site_at(const Location& location, uint32_t need);
-  Status find_gap(const Location& location, PlannedSite& site);
   Status check_return(const Location& location, const PlannedSite& site, const AttachSpec& spec);
   Status check_branches(const Location& location, const PlannedSite& site);
   struct TargetRange {
@@ -156,48 +156,6 @@ Status Planner::check_branches(const Location& location, const PlannedSite& site
   return {};
 }
 
-constexpr uint64_t kLongestPadding = 32;
-
-// A gap between functions, filled with padding, within reach of a short jump.
-Status Planner::find_gap(const Location& location, PlannedSite& site) {
-  const Module& module = *location.module;
-  const uint64_t vaddr = site.cover.patch_pc - module.bias();
-  const uint64_t low = vaddr > patcher_.short_reach ? vaddr - patcher_.short_reach : 0;
-  for (uint64_t at = low; at < vaddr + patcher_.short_reach; ++at) {
-    // From the end of a function whose extent is known up to the next that begins.
-    const std::span<const uint8_t> bytes = module.elf().at(at, kLongestPadding);
-    if (bytes.empty() || patcher_.padding(bytes) == 0 || !module.elf().is_code(at)) {
-      continue;
-    }
-    const Location before = modules_.at(module, at - 1);
-    if (before.function.size == 0 || before.function.vaddr + before.function.size != at ||
-        (before.room != 0 && before.room < before.function.size + patcher_.jump_size)) {
-      continue;
-    }
-    uint64_t filled = 0;
-    while (filled < patcher_.jump_size && !unwind_extent(module.elf(), at + filled)) {
-      const uint32_t length = patcher_.padding(bytes.subspan(filled));
-      const bool nested = length > 1 && unwind_extent(module.elf(), at + filled + length - 1);
-      if (length == 0 || nested) {
-        break;
-      }
-      filled += length;
-    }
-    std::vector<uint8_t> memory(patcher_.jump_size);
-    const uint64_t address = at + module.bias();
-    const bool taken = std::any_of(plan_.sites.begin(), plan_.sites.end(), [&](const PlannedSite& other) {
-      return other.gap == address || (address < other.cover.patch_pc + other.cover.size && other.cover.patch_pc < address + patcher_.jump_size);
-    });
-    if (filled >= patcher_.jump_size && !taken && space_.read(address, memory) &&
-        std::equal(memory.begin(), memory.end(), bytes.begin()) && patcher_.encode_short_jump(site.cover.patch_pc, address)) {
-      site.gap = address;
-      site.gap_bytes = std::move(memory);
-      return {};
-    }
-  }
-  return fail(Code::kAttachShort, "no gap for a jump is within reach");
-}
-
 Result<PlannedSite> Planner::site_at(const Location& location) {
   Result<PlannedSite> site = site_at(location, patcher_.jump_size);
   const bool cramped = !site && (site.error().code == Code::kAttachBranch || site.error().code == Code::kAttachShort);
@@ -205,7 +163,8 @@ Result<PlannedSite> Planner::site_at(const Location& location) {
     return site;
   }
   Result<PlannedSite> smaller = site_at(location, patcher_.short_jump_size);
-  return smaller && find_gap(location, *smaller) ? std::move(smaller) : std::move(site);
+  const bool fits = smaller && find_gap(space_, modules_, patcher_, *location.module, plan_.sites, *smaller);
+  return fits ? std::move(smaller) : std::move(site);
 }
 
 Result<PlannedSite> Planner::site_at(const Location& location, uint32_t need) {

@@ -96,7 +96,9 @@ Result<std::string> default_directory() {
 } // namespace
 
 uint64_t process_start_time(int32_t pid) {
-  const auto bytes = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+  // The first thread's: emulators make up what a program reads of itself at /proc/PID/stat.
+  const std::string task = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid);
+  const auto bytes = read_file(task + "/stat", 4096);
   if (!bytes)
     return 0;
   // The name may hold anything, so fields are counted from the last parenthesis.

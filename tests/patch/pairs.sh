@@ -9,7 +9,7 @@ command -v clang-19 >/dev/null && command -v ld.lld-19 >/dev/null || skip_all "n
 build() {
   local at
   at=$(sed -n 's/.*at: \(0x[0-9a-f]*\).*/\1/p;' "$1" | head -1)
-  clang-19 --target="$machine-linux-gnu" ${march:+-march=$march} -c "$1" -o "$2.o" &&
+  clang-19 --target="$machine-linux-gnu" ${march:+-march=$march} -I "$(dirname "$1")" -c "$1" -o "$2.o" &&
     ld.lld-19 --no-relax --noinhibit-exec -Ttext="$at" -e 0 "${@:3}" "$2.o" -o "$2"
 }
 

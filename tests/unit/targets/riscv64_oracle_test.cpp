@@ -129,6 +129,65 @@ INSTANTIATE_TEST_SUITE_P(Files, Riscv64Oracle,
                                                           LIBRARIES "libstdc++.so.6", LIBRARIES "libgcc_s.so.1",
                                                           LIBRARIES "ld-linux-riscv64-lp64d.so.1")));
 
+// What the docs say of the C library: each exported function has a site, or a reason why not. Branches
+// from other functions are the planner's business and are not looked at here.
+TEST(Riscv64Census, EveryExportedFunctionOfTheCLibraryHasASiteOrAReason) {
+  const std::vector<uint8_t> file = read_whole(LIBRARIES "libc.so.6");
+  if (!is_elf_of(file, EM_RISCV)) {
+    GTEST_SKIP() << "no riscv64 C library";
+  }
+  Elf64_Ehdr header;
+  std::memcpy(&header, file.data(), sizeof header);
+  std::map<std::string, int> outcomes;
+  std::map<uint64_t, uint64_t> functions; // aliases once
+  for (int i = 0; i < header.e_shnum; ++i) {
+    Elf64_Shdr section;
+    std::memcpy(&section, &file[header.e_shoff + static_cast<uint64_t>(i) * sizeof section], sizeof section);
+    for (uint64_t at = 0; section.sh_type == SHT_DYNSYM && at < section.sh_size; at += sizeof(Elf64_Sym)) {
+      Elf64_Sym symbol;
+      std::memcpy(&symbol, &file[section.sh_offset + at], sizeof symbol);
+      if (ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_shndx != SHN_UNDEF && symbol.st_size != 0) {
+        functions[symbol.st_value] = symbol.st_size;
+      }
+    }
+  }
+  for (const auto& [start, size] : functions) {
+    for (const Text& text : code_sections(file)) {
+      if (start - text.address >= text.bytes.size()) {
+        continue;
+      }
+      SiteRequest request{text.bytes.subspan(start - text.address), start, size, 0, start};
+      request.code = request.code.first(std::min<size_t>(request.code.size(), size + 48));
+      const auto next = functions.upper_bound(start);
+      request.room = next != functions.end() ? next->first - start : 0;
+      Result<SiteCover> cover = riscv64::cover(request);
+      std::string outcome = cover ? "long" : "short";
+      if (!cover) {
+        request.need = 4;
+        cover = riscv64::cover(request);
+      }
+      if (!cover) {
+        outcome = code_text(cover.error().code);
+      } else {
+        const std::span<const uint8_t> covered = request.code.subspan(cover->patch_pc - start, cover->size);
+        for (const int64_t distance : {int64_t{1} << 20, int64_t{0x7ffe0000}, -int64_t{0x7ffe0000}}) {
+          const Result<MovedCode> moved = riscv64::move(covered, cover->patch_pc, start + static_cast<uint64_t>(distance), cover->scratch);
+          EXPECT_TRUE(moved) << std::hex << start << ": " << moved.error().message;
+        }
+      }
+      ++outcomes[outcome];
+    }
+  }
+  int all = 0;
+  for (const auto& [outcome, count] : outcomes) {
+    std::printf("  %-20s %d\n", outcome.c_str(), count);
+    all += count;
+  }
+  EXPECT_GT(all, 1500);
+  EXPECT_GT(outcomes["long"], all * 8 / 10);
+  EXPECT_GT(outcomes["long"] + outcomes["short"], all * 98 / 100);
+}
+
 TEST(Riscv64Decoder, NeverReadsBehindItsBytes) {
   const size_t page = 4096;
   auto* area = static_cast<uint8_t*>(mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
