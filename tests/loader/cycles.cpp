@@ -2,7 +2,9 @@
 //
 // cycles PID PROBE FILE CYCLES: attaches to work() of FILE in a process and detaches, again and again.
 // After each cycle: every caller was seen without a gap, at entry and at return; the process has mapped
-// what it had before. Prints what it did, the pauses included; exit status 1 at the first mistake.
+// what it had before. Prints what it did and how long it took; exit status 1 at the first mistake.
+// With "killed" instead of a number the loader is a child that attaches and is killed: the programs must
+// have run before, and must not run any more.
 #include "loader/inject.h"
 #include "loader/modules.h"
 #include "loader/process.h"
@@ -10,7 +12,11 @@
 #include "loader/watch.h"
 #include "targets/target.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,6 +36,11 @@ double now_us() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+}
+
+void pause_ms(long time) {
+  const timespec pause{0, time * 1'000'000};
+  nanosleep(&pause, nullptr);
 }
 
 struct Totals {
@@ -86,8 +97,7 @@ Status cycle(int pid, const Image& image, const targets::Patcher& patcher, const
     return fail(Code::kAttachNone, "a probe was refused");
   }
   if (totals.attach.size() % 16 == 0) { // mostly there is no time in between
-    const timespec pause{0, 1'000'000};
-    nanosleep(&pause, nullptr);
+    pause_ms(1);
   }
   const double middle = now_us();
   Process process = TRY(Process::open(pid, patcher));
@@ -101,7 +111,42 @@ Status cycle(int pid, const Image& image, const targets::Patcher& patcher, const
   return check(image, session, "returned", &totals.returned);
 }
 
-Status run(int pid, const char* probe, const std::string& file, int cycles, Totals& totals) {
+Status killed(int pid, const Image& image, const targets::Patcher& patcher, const Plan& plan) {
+  const Session session = TRY(Session::create(image, {})); // its memory is shared with the child
+  uint64_t entered = 0, later = 0, returned = 0, returned_later = 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    Plan now = plan;
+    Result<Process> process = Process::open(pid, patcher);
+    auto attachment = process ? Attachment::create(*process, image, session, patcher, now)
+                              : fail(Code::kInternal, "the process cannot be opened");
+    if (attachment && (*attachment)->patch(*process, image, now)) {
+      while (entered == 0) {
+        pause_ms(2);
+        (void)check(image, session, "entered", &entered);
+      }
+      kill(getpid(), SIGKILL);
+    }
+    _exit(1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!WIFSIGNALED(status)) {
+    return fail(Code::kInternal, "the child did not attach");
+  }
+  pause_ms(50); // programs that had begun end
+  TRY(check(image, session, "entered", &entered));
+  TRY(check(image, session, "returned", &returned));
+  pause_ms(100);
+  TRY(check(image, session, "entered", &later));
+  TRY(check(image, session, "returned", &returned_later));
+  if (entered == 0 || entered != later || returned != returned_later) {
+    return fail(Code::kInternal, "entered " + std::to_string(entered) + " times, a little later " + std::to_string(later));
+  }
+  return {};
+}
+
+Status run(int pid, const char* probe, const std::string& file, const char* cycles, Totals& totals) {
   const Image image = TRY(open_image(probe));
   const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
   std::vector<std::string> unattached;
@@ -113,8 +158,11 @@ Status run(int pid, const char* probe, const std::string& file, int cycles, Tota
     Modules modules = TRY(Modules::read(process));
     plan = make_plan(process, modules, *patcher, wishes);
   }
+  if (std::strcmp(cycles, "killed") == 0) {
+    return killed(pid, image, *patcher, plan);
+  }
   const std::vector<std::string> before = files_of(pid);
-  for (int i = 0; i < cycles; ++i) {
+  for (int i = 0; i < std::atoi(cycles); ++i) {
     TRY(cycle(pid, image, *patcher, plan, totals));
   }
   // What a thread was still in at the end goes now.
@@ -122,8 +170,7 @@ Status run(int pid, const char* probe, const std::string& file, int cycles, Tota
     Process process = TRY(Process::open(pid, *patcher));
     TRY(sweep_abandoned(process));
     process.detach();
-    const timespec pause{0, 5'000'000};
-    nanosleep(&pause, nullptr);
+    pause_ms(5);
   }
   if (files_of(pid) != before) {
     for (const std::string& line : files_of(pid)) {
@@ -141,7 +188,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   Totals totals;
-  const Status status = run(std::atoi(argv[1]), argv[2], argv[3], std::atoi(argv[4]), totals);
+  const Status status = run(std::atoi(argv[1]), argv[2], argv[3], argv[4], totals);
   for (std::vector<double>* list : {&totals.attach, &totals.detach}) {
     std::sort(list->begin(), list->end());
     if (!list->empty()) {

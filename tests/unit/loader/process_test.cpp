@@ -168,6 +168,41 @@ TEST_F(ProcessTest, a_sleep_that_was_interrupted_sleeps_to_its_end) {
   EXPECT_EQ(shared_->read_result, 1u);
 }
 
+// The child of a vfork runs in the same memory: nothing is held before it is gone.
+TEST_F(ProcessTest, a_vfork_is_waited_for) {
+  for (const bool leader : {true, false}) {
+    shared_ = new (shared_) Shared();
+    run_child([&](Shared& shared) {
+      static Shared* mine = &shared;
+      const auto fork_one = [](void*) -> void* {
+        const pid_t born = vfork();
+        if (born == 0) {
+          mine->ready = 1;
+          usleep(100'000);
+          mine->read_result = 1;
+          _exit(0);
+        }
+        return nullptr;
+      };
+      pthread_t thread;
+      if (leader)
+        fork_one(nullptr);
+      else
+        pthread_create(&thread, nullptr, fork_one, nullptr);
+      spin(shared);
+    });
+    {
+      auto process = Process::attach(child_, patcher());
+      ASSERT_TRUE(process.has_value()) << process.error().message;
+      EXPECT_EQ(shared_->read_result, 1u);
+      EXPECT_EQ(*process->system_call(SYS_getpid, {}), child_);
+    }
+    wait_until(shared_->counter, 1);
+    shared_->stop = 1;
+    EXPECT_EQ(join(), 0);
+  }
+}
+
 Shared* g_shared = nullptr;
 
 TEST_F(ProcessTest, signals_that_come_meanwhile_are_all_delivered) {
