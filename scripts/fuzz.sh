@@ -49,7 +49,7 @@ run() {
   local name=$1 from=$seeds/$1
   case $name in program) from=$seeds/object ;; lower) from=$seeds/insn ;; esac
   mkdir -p "$fuzz/corpus/$name"
-  "$fuzz/tests/fuzz_$name" -max_total_time="$((share * (jobs > 1 ? 2 : 1)))" -timeout=20 -rss_limit_mb=2048 \
+  "$fuzz/tests/fuzz_$name" -max_total_time="$((share * (jobs > 1 ? 2 : 1)))" -timeout=60 -rss_limit_mb=2048 \
     -print_final_stats=1 -artifact_prefix="$fuzz/findings/$name-" "$fuzz/corpus/$name" "$from" \
     >"$fuzz/$name.log" 2>&1 || {
     printf 'fuzz_%s found something:\n' "$name"
