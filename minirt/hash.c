@@ -121,6 +121,12 @@ RT_INLINE uint64_t link_to(uint64_t old, uint32_t index) {
   return ((old >> 32) + 1) << 32 | index;
 }
 
+/* As rt_hash_element, for code that does not know the map's type and sizes. */
+RT_INLINE struct rt_hash_element* element_at(struct rt_map m, uint32_t index) {
+  return (struct rt_hash_element*)(m.data + m.header->aux[RT_HASH_ELEMENTS] +
+                                   (index - 1) * m.header->aux[RT_HASH_STRIDE]);
+}
+
 RT_INLINE struct rt_hash_head* head_of(struct rt_map m) {
   return (struct rt_hash_head*)m.data;
 }
@@ -151,7 +157,7 @@ static void note_room(struct rt_map m) {
 
 /* Swaps `state` to FREE; the element was allocated by us, or unlinked by us. */
 static bool release(struct rt_map m, uint32_t index, uint64_t state) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   if (!rt_cas64(&e->state, state, freed(state)))
     return false;
   push_spare(m, index);
@@ -162,7 +168,7 @@ static bool release(struct rt_map m, uint32_t index, uint64_t state) {
 /* An unlinked element of the life that `seen` shows is freed, by us or by the one that writes to
  * it. */
 static void retire(struct rt_map m, uint32_t index, uint64_t seen) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   for (uint32_t i = 0; i < kRestarts; i++) {
     uint64_t state = rt_load_acquire(&e->state);
     if (!same_life(state, seen) || kind_of(state) == RT_HASH_FREE ||
@@ -178,7 +184,7 @@ static void retire(struct rt_map m, uint32_t index, uint64_t seen) {
 }
 
 static bool claim(struct rt_map m, uint32_t index, uint32_t tid, uint64_t* state) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   uint64_t found = rt_load(&e->state);
   if (kind_of(found) != RT_HASH_FREE)
     return false;
@@ -191,7 +197,7 @@ static RT_COLD uint32_t evict(struct rt_map m, uint32_t tid, uint64_t* state);
 
 /* Index of an element that is ALLOCATED by us, or 0 when all are in use; *state is then 0 if that
  * is certain, and 1 if some were on their way in or out. */
-static uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t* state) {
+RT_INLINE uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t* state) {
   struct rt_hash_head* head = head_of(m);
   for (uint32_t i = 0; i < kSparePops; i++) {
     uint64_t top = rt_load_acquire(&head->spare);
@@ -236,7 +242,7 @@ static enum walk walk(struct rt_map m, const void* key, struct position* at) {
       return kDone;
     if (at->index > m.max_entries)
       return kCorrupt;
-    struct rt_hash_element* e = rt_hash_element(m, at->index);
+    struct rt_hash_element* e = element_at(m, at->index);
     at->next = rt_load_acquire(&e->next);
     at->state = rt_load_acquire(&e->state);
     if (rt_link_marked(at->next)) {
@@ -283,7 +289,7 @@ static uint64_t hash_of_element(struct rt_map m, const struct rt_hash_element* e
 
 /* Puts right what a dead or slow owner left of element `index`. True when it is plainly LIVE. */
 static bool settle(struct rt_map m, uint32_t index) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   uint64_t state = rt_load_acquire(&e->state);
   uint64_t next = rt_load_acquire(&e->next);
   uint32_t kind = kind_of(state);
@@ -340,7 +346,7 @@ static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t* state) {
   for (uint32_t index = 1; index <= m.max_entries && spare < kSparePushes; index++) {
     if (!settle(m, index))
       only_live = false;
-    struct rt_hash_element* e = rt_hash_element(m, index);
+    struct rt_hash_element* e = element_at(m, index);
     if (kind_of(__atomic_load_n(&e->state, __ATOMIC_SEQ_CST)) != RT_HASH_FREE)
       continue;
     if (!taken) {
@@ -358,7 +364,7 @@ static RT_COLD uint32_t sweep(struct rt_map m, uint32_t tid, uint64_t* state) {
 
 /* Deletes element `index`, whatever its key, if it is plainly LIVE. */
 static void delete_element(struct rt_map m, uint32_t index) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   uint64_t state = rt_load_acquire(&e->state);
   uint64_t next = rt_load_acquire(&e->next);
   uint64_t hash = hash_of_element(m, e);
@@ -393,7 +399,16 @@ static RT_COLD uint32_t evict(struct rt_map m, uint32_t tid, uint64_t* state) {
 /* ---- operations ---- */
 
 RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
-                                  const void* key, uint32_t cpu, bool touch) {
+                                  const void* key) {
+  struct rt_map m = rt_map_of_header(header, data);
+  struct position at;
+  if (!find(m, rt_hash_key(key, m.key_size), key, &at) || !at.index)
+    return NULL;
+  return (uint8_t*)element_at(m, at.index) + header->aux[RT_HASH_VALUE];
+}
+
+RT_COLD void* rt_hash_lookup_slow_form(const struct bpfaot_map_header* header, void* data,
+                                       const void* key, uint32_t cpu, bool touch) {
   struct rt_map m = rt_map_of_header(header, data);
   struct position at;
   if (!find(m, rt_hash_key(key, m.key_size), key, &at) || !at.index)
@@ -406,9 +421,9 @@ RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* 
 enum overwrite { kWritten, kGone, kOwnBusy };
 
 /* Overwrites the value of the element found at `at`. kGone: it was deleted; look again. */
-static enum overwrite overwrite(struct rt_map m, const struct position* at, const void* value,
+RT_INLINE enum overwrite overwrite(struct rt_map m, const struct position* at, const void* value,
                                 uint64_t who) {
-  struct rt_hash_element* e = rt_hash_element(m, at->index);
+  struct rt_hash_element* e = element_at(m, at->index);
   uint32_t tid = (uint32_t)who;
   uint8_t* to = rt_hash_value(m, at->index, (uint32_t)(who >> 32));
   uint64_t busy = rt_hash_with_kind(at->state, RT_HASH_BUSY | tid);
@@ -452,9 +467,9 @@ RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, voi
   release(m, (uint32_t)(offset / header->aux[RT_HASH_STRIDE]) + 1, busy | RT_HASH_DELETED);
 }
 
-static void fill(struct rt_map m, uint32_t index, const void* key, const void* value,
+RT_INLINE void fill(struct rt_map m, uint32_t index, const void* key, const void* value,
                  uint32_t cpu) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   for (uint32_t i = 0; i < rt_key_words(m.key_size); i++)
     rt_store(&e->key[i], rt_key_word(key, m.key_size, i));
   rt_copy_value(rt_hash_value(m, index, cpu), value, m.value_size);
@@ -470,7 +485,7 @@ static void fill(struct rt_map m, uint32_t index, const void* key, const void* v
 /* Links the filled element `index` under the head that `at` saw. */
 static bool link_element(struct rt_map m, const struct position* at, uint32_t index,
                          uint64_t state) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   rt_store(&e->next, link_to(rt_load(&e->next), rt_link_index(at->head)));
   if (!rt_cas64(at->bucket, at->head, link_to(at->head, index)))
     return false;
@@ -478,11 +493,10 @@ static bool link_element(struct rt_map m, const struct position* at, uint32_t in
   return true;
 }
 
-RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
-                               const void* value, uint64_t flags, uint64_t who) {
+RT_INLINE int64_t update(struct rt_map m, const void* key, const void* value, uint64_t flags,
+                         uint64_t who) {
   if (flags > RT_BPF_EXIST)
     return -RT_EINVAL; /* with BPF_F_LOCK too: no value here has a bpf_spin_lock */
-  struct rt_map m = rt_map_of_header(header, data);
   uint64_t hash = rt_hash_key(key, m.key_size);
   struct position at;
   uint32_t tid = (uint32_t)who;
@@ -532,6 +546,19 @@ RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* dat
   return result;
 }
 
+RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
+                               const void* value, uint64_t flags, uint64_t who) {
+  struct rt_map m = rt_map_of_header(header, data);
+  m.type = RT_MAP_HASH; /* as a constant */
+  return update(m, key, value, flags, who);
+}
+
+RT_SLOW int64_t rt_hash_update_form(const struct bpfaot_map_header* header, void* data,
+                                    const void* key, const void* value, uint64_t flags,
+                                    uint64_t who) {
+  return update(rt_map_of_header(header, data), key, value, flags, who);
+}
+
 RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* data,
                                const void* key) {
   struct rt_map m = rt_map_of_header(header, data);
@@ -542,7 +569,7 @@ RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* dat
       break;
     if (!at.index)
       return -RT_ENOENT;
-    struct rt_hash_element* e = rt_hash_element(m, at.index);
+    struct rt_hash_element* e = element_at(m, at.index);
     note_room(m);
     uint32_t next = rt_link_index(at.next);
     if (!rt_cas64(&e->next, at.next, link_to(at.next, next) | RT_LINK_MARK))
@@ -558,7 +585,7 @@ RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* dat
 
 /* Copies the key of element `index` if it is in the map. */
 static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t* to) {
-  struct rt_hash_element* e = rt_hash_element(m, index);
+  struct rt_hash_element* e = element_at(m, index);
   uint64_t words[64];
   uint64_t state = rt_load_acquire(&e->state);
   if (kind_of(state) == RT_HASH_FREE || (kind_of(state) & RT_HASH_DELETED))

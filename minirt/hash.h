@@ -146,11 +146,17 @@ RT_INLINE bool rt_hash_key_equals(const struct rt_hash_element* e, const void* k
   return difference == 0;
 }
 
+/* Those without `form` are for plain hashes only, whose images need not carry what the other forms
+ * do. `who` is CPU slot << 32 | tid. */
 RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
-                                  const void* key, uint32_t cpu, bool touch);
-/* `who` is CPU slot << 32 | tid. */
+                                  const void* key);
+RT_COLD void* rt_hash_lookup_slow_form(const struct bpfaot_map_header* header, void* data,
+                                       const void* key, uint32_t cpu, bool touch);
 RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
                                const void* value, uint64_t flags, uint64_t who);
+RT_SLOW int64_t rt_hash_update_form(const struct bpfaot_map_header* header, void* data,
+                                    const void* key, const void* value, uint64_t flags,
+                                    uint64_t who);
 RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* data, const void* key);
 /* Frees an element that we held BUSY and that was deleted meanwhile. */
 RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, void* data,
@@ -212,9 +218,10 @@ RT_INLINE void* rt_hash_lookup(struct rt_map m, const void* key, uint32_t cpu, b
       rt_hash_touch(m, index);
     return rt_hash_value(m, index, cpu);
   }
-  return rt_likely(quick == RT_HASH_ABSENT)
-             ? NULL
-             : rt_hash_lookup_slow(m.header, m.data, key, cpu, touch);
+  if (rt_likely(quick == RT_HASH_ABSENT))
+    return NULL;
+  return m.type == RT_MAP_HASH ? rt_hash_lookup_slow(m.header, m.data, key)
+                               : rt_hash_lookup_slow_form(m.header, m.data, key, cpu, touch);
 }
 
 /* Overwriting an existing value in the undisturbed case. False: nothing is done, or it is not known
@@ -227,13 +234,14 @@ RT_INLINE bool rt_hash_quick_overwrite(struct rt_map m, const void* key, const v
       (uint32_t)state != RT_HASH_LIVE)
     return false;
   struct rt_hash_element* e = rt_hash_element(m, index);
+  uint8_t* to = rt_hash_value(m, index, cpu);
   uint64_t busy = rt_hash_with_kind(state, RT_HASH_BUSY | tid);
   if (rt_unlikely(!rt_cas64(&e->state, state, busy)))
     return false;
   bool marked = rt_link_marked(rt_load_acquire(&e->next));
   if (rt_likely(!marked)) {
     rt_hash_touch(m, index);
-    rt_copy_value(rt_hash_value(m, index, cpu), value, m.value_size);
+    rt_copy_value(to, value, m.value_size);
   }
   if (rt_unlikely(!rt_cas64(&e->state, busy, state)))
     rt_hash_release_deleted(m.header, m.data, e, busy);

@@ -237,7 +237,8 @@ int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const 
     if (flags != RT_BPF_NOEXIST && flags <= RT_BPF_EXIST &&
         rt_hash_quick_overwrite(m, key, value, cpu, tid))
       return 0;
-    return (int)rt_hash_update(m.header, m.data, key, value, flags, (uint64_t)cpu << 32 | tid);
+    return (int)rt_hash_update_form(m.header, m.data, key, value, flags,
+                                    (uint64_t)cpu << 32 | tid);
   }
   if (rt_is_queue(m.type))
     return bpfaot_map_push(map, value, flags);

@@ -26,8 +26,10 @@ RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const 
     if ((flags == RT_BPF_ANY || flags == RT_BPF_EXIST) &&
         rt_likely(rt_hash_quick_overwrite(m, key, value, env->cpu, tid)))
       return 0;
-    return (uint64_t)rt_hash_update(m.header, m.data, key, value, flags,
-                                    (uint64_t)env->cpu << 32 | tid);
+    uint64_t who = (uint64_t)env->cpu << 32 | tid;
+    return (uint64_t)(m.type == RT_MAP_HASH
+                          ? rt_hash_update(m.header, m.data, key, value, flags, who)
+                          : rt_hash_update_form(m.header, m.data, key, value, flags, who));
   }
   return (uint64_t)-RT_EOPNOTSUPP;
 }
