@@ -110,21 +110,33 @@ Result<bool> release_returns(LiveSpace& space, const Runtime& runtime) {
   return guarded;
 }
 
-// A jump of ours that lies in a gap between functions is entered from a site near by. Its bytes become
-// padding, which must not be executed: a thread that is about to goes on where the jump leads.
-std::vector<CoveredCode> gaps_of(const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
-  std::vector<CoveredCode> gaps;
+// Jumps that a thread may have begun. One in a gap between functions is entered from a site near by, and
+// its bytes become padding, which must not be executed; one of several instructions may be half done.
+// Such a thread goes on where the jump leads.
+std::vector<CoveredCode> unfinished_jumps(const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
+  std::vector<CoveredCode> jumps;
   for (const SitePatch& patch : patches) {
-    const std::optional<targets::Insn> jump = patcher.decode(patch.patched, patch.address);
+    const std::optional<uint64_t> target = patcher.jump_target(patch.patched, patch.address);
     const bool is_gap = std::any_of(patches.begin(), patches.end(), [&](const SitePatch& other) {
-      const std::optional<targets::Insn> entry = patcher.decode(other.patched, other.address);
-      return entry && entry->has_target && entry->target == patch.address;
+      return patcher.jump_target(other.patched, other.address) == patch.address;
     });
-    if (is_gap && jump && jump->has_target) {
-      gaps.push_back({patch.address, static_cast<uint32_t>(patch.patched.size()), jump->target, {{0, 0}}, true});
+    std::vector<targets::MovedInsn> places;
+    for (size_t at = 0; target && at < patch.patched.size();) {
+      const std::optional<targets::Insn> insn =
+          patcher.decode(std::span(patch.patched).subspan(at), patch.address + at);
+      if (!insn) {
+        break;
+      }
+      if (at != 0 || is_gap) {
+        places.push_back({static_cast<uint8_t>(at), 0});
+      }
+      at += insn->length;
+    }
+    if (!places.empty()) {
+      jumps.push_back({patch.address, static_cast<uint32_t>(patch.patched.size()), *target, std::move(places), is_gap});
     }
   }
-  return gaps;
+  return jumps;
 }
 
 // What may be unmapped: page multiples that hold nothing but anonymous memory and memory files.
@@ -199,10 +211,10 @@ Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& p
 Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
   constexpr int kGapRounds = 200, kRounds = 10;
   Restored restored;
-  const std::vector<CoveredCode> gaps = gaps_of(patcher, patches);
+  const std::vector<CoveredCode> jumps = unfinished_jumps(patcher, patches);
   for (int round = 0;; ++round) {
     TRY(space.hold());
-    const std::vector<Leave> verdicts = gaps.empty() ? std::vector<Leave>{} : TRY(space.leave(gaps));
+    const std::vector<Leave> verdicts = jumps.empty() ? std::vector<Leave>{} : TRY(space.leave(jumps));
     if (std::find(verdicts.begin(), verdicts.end(), Leave::busy) == verdicts.end()) {
       break;
     }

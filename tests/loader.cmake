@@ -14,6 +14,10 @@ bpfaot_test(test_loader
   USES loader
   LABELS unit)
 # libelf judges the loader's own reader; the loader does not use it.
+bpfaot_test(test_loader_restore
+  SOURCES unit/loader/restore_test.cpp
+  USES loader
+  LABELS unit)
 bpfaot_test(test_loader_elf
   SOURCES unit/loader/elf_oracle_test.cpp
   LIBRARIES elf
