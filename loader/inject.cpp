@@ -4,6 +4,7 @@
 // patching.cpp.
 #include "loader/inject.h"
 
+#include "loader/restore.h"
 #include "targets/arena.h"
 
 #include <elf.h>
@@ -221,6 +222,13 @@ Status Attachment::map_all(LiveSpace& space, const Image& image, const Session& 
   TRY(add_image(batch, image, 3, maps, near));
   const SharedFile files[] = {{runtime_.get(), true}, {session.const_fd(), false}, {session.data_fd(), true}, {image.fd(), false}};
   TRY(batch.run(space, files, mapped_));
+  // Whoever comes after this loader's death can clear it away.
+  auto* table = reinterpret_cast<bpfaot_thread_table*>(runtime_page_.data() + kTableOffset);
+  *table = {sizeof *table, capacity_log2_, sizeof(bpfaot_thread), threads_, 0, {}};
+  publish(runtime_control());
+  if (notice_) {
+    notice_->add(runtime_control());
+  }
   TRY(write_image(space, image));
   return write_runtime(space, image, session, maps);
 }
@@ -300,11 +308,6 @@ Status Attachment::write_runtime(LiveSpace& space, const Image& image, const Ses
   addresses.cpu_method = facts_.cpu_method;
   addresses.thread_method = facts_.thread_method;
   TRY(space.write(image_base_ + image.rt_address(), session.fill_rt(image, addresses)));
-  auto* table = reinterpret_cast<bpfaot_thread_table*>(runtime_page_.data() + kTableOffset);
-  table->size = sizeof *table;
-  table->capacity_log2 = capacity_log2_;
-  table->stride = sizeof(bpfaot_thread);
-  table->base = threads_;
   return {};
 }
 
@@ -420,19 +423,27 @@ void Attachment::publish_mapped(bpfaot_arena& control) const {
   }
 }
 
+void Attachment::publish(bpfaot_arena& control) const {
+  control.table = runtime_base_ + kTableOffset;
+  control.process = runtime_base_;
+  control.main_stack = {stack_low_, stack_high_};
+  control.may_call_system = !seccomp_;
+  control.has_fast_thread_pointer = facts_.fast_thread_pointer;
+  for (size_t i = 0; i < arenas_.size(); ++i) {
+    control.ranges[i] = {arenas_[i].base, arenas_[i].base + arenas_[i].size};
+  }
+  control.range_count = arenas_.size();
+  publish_mapped(control);
+}
+
+bpfaot_arena& Attachment::runtime_control() const {
+  return *reinterpret_cast<bpfaot_arena*>(runtime_page_.data() + kRuntimeControl);
+}
+
 void Attachment::publish_arenas() {
+  publish(runtime_control());
   for (Arena& arena : arenas_) {
-    auto* control = reinterpret_cast<bpfaot_arena*>(arena.local.data());
-    control->table = runtime_base_ + kTableOffset;
-    control->process = runtime_base_;
-    control->main_stack = {stack_low_, stack_high_};
-    control->may_call_system = !seccomp_;
-    control->has_fast_thread_pointer = facts_.fast_thread_pointer;
-    for (size_t i = 0; i < arenas_.size(); ++i) {
-      control->ranges[i] = {arenas_[i].base, arenas_[i].base + arenas_[i].size};
-    }
-    control->range_count = arenas_.size();
-    publish_mapped(*control);
+    publish(*reinterpret_cast<bpfaot_arena*>(arena.local.data()));
   }
 }
 

@@ -6,7 +6,8 @@
 //
 //   private memory    the fork page (a child sees zeros) and the thread table's slots
 //   runtime file      memory shared with the loader: page 0 holds struct bpfaot_process and struct
-//                     bpfaot_thread_table, so that counts can be read when the process is gone; then
+//                     bpfaot_thread_table, so that counts can be read when the process is gone, and
+//                     what is mapped for the session (restore.h); then
 //                     one arena for each region of code, executable there and writable here
 //   const, data       one behind the other, see abi.h
 //   image             read-only once the runtime block is written
@@ -91,6 +92,8 @@ private:
   Result<Arena> make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites);
   Arena* arena_for(uint64_t address);
   void publish_arenas();
+  void publish(bpfaot_arena& control) const;
+  bpfaot_arena& runtime_control() const;
   void publish_mapped(bpfaot_arena& control) const;
   Result<NewSite> make_site(const Image& image, const PlannedSite& site, Arena& arena);
   Status verify(LiveSpace& space) const;

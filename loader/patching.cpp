@@ -186,6 +186,9 @@ Status Attachment::commit(LiveSpace& space, Plan& plan) {
   if (written) {
     written = verify(space);
   }
+  if (written) {
+    written = space.write_object(threads_ + (sizeof(bpfaot_thread) << capacity_log2_) + kPatchedOffset, uint64_t{1});
+  }
   for (size_t i = 0; written && i < pending_.size(); ++i) {
     written = write_site(space, pending_[i]);
   }

@@ -23,9 +23,6 @@ namespace bpfaot::loader {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// Behind the slots, in what is left of their last page and belongs to nobody: set when all code is
-// restored.
-constexpr uint64_t kAbandonedOffset = 1024;
 constexpr uint64_t kAbandoned = 0x6e776f6e6b6e6f6eull;
 
 // The arena that a site's jump leads into, found in the process itself, so that a session whose
@@ -44,7 +41,7 @@ uint64_t arena_of(const targets::Patcher& patcher, const std::vector<MapsEntry>&
 struct Runtime { // a session's memory in a process
   bpfaot_arena arena{};
   bpfaot_thread_table table{};
-  uint64_t abandoned_at = 0;
+  uint64_t words = 0; // behind the slots; kAbandonedOffset and kPatchedOffset count from here
 };
 
 Result<Runtime> read_runtime(LiveSpace& space, uint64_t arena) {
@@ -55,7 +52,7 @@ Result<Runtime> read_runtime(LiveSpace& space, uint64_t arena) {
       runtime.arena.range_count > BPFAOT_ARENA_RANGES || runtime.arena.mapped_count > BPFAOT_ARENA_MAPPED) {
     return fail(Code::kProcessMemory, "the thread table of the process is damaged");
   }
-  runtime.abandoned_at = runtime.table.base + (runtime.table.stride << runtime.table.capacity_log2) + kAbandonedOffset;
+  runtime.words = runtime.table.base + (runtime.table.stride << runtime.table.capacity_log2);
   return runtime;
 }
 
@@ -235,7 +232,7 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
     const bool guarded = TRY(release_returns(space, runtime));
     restored.foreign = TRY(write_originals(space, patches));
     if (round == 0) {
-      (void)space.write_object(runtime.abandoned_at, kAbandoned);
+      (void)space.write_object(runtime.words + kAbandonedOffset, kAbandoned);
     }
     if (restored.foreign == 0 && !guarded && TRY(is_deserted(space, maps, runtime))) {
       space.release(true);
@@ -256,33 +253,40 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
 
 Status sweep_abandoned(LiveSpace& space) {
   const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
-  std::vector<Runtime> found;
-  std::vector<uint64_t> inodes;
+  std::vector<Runtime> gone, abandoned;
   for (const MapsEntry& entry : maps) {
-    if (!is_runtime_mapping(entry) || !entry.executable || !entry.shared ||
-        std::find(inodes.begin(), inodes.end(), entry.inode) != inodes.end()) {
+    if (!is_runtime_mapping(entry) || !entry.shared || entry.executable || entry.offset != 0) {
       continue;
     }
-    const Result<Runtime> runtime = read_runtime(space, entry.start);
-    const Result<uint64_t> mark = runtime ? space.read_object<uint64_t>(runtime->abandoned_at) : Result<uint64_t>(uint64_t{0});
-    if (mark && *mark == kAbandoned) {
-      inodes.push_back(entry.inode);
-      found.push_back(*runtime);
+    const Result<Runtime> runtime = read_runtime(space, entry.start + kRuntimeControl);
+    uint64_t words[2] = {};
+    static_assert(kPatchedOffset == kAbandonedOffset + 8);
+    if (!runtime || !space.read(runtime->words + kAbandonedOffset, {reinterpret_cast<uint8_t*>(words), sizeof words})) {
+      continue;
+    }
+    if (words[0] == kAbandoned) {
+      abandoned.push_back(*runtime);
+    } else if (words[1] == 0 && (runtime->arena.armed & BPFAOT_DISARMED) != 0 &&
+               std::all_of(runtime->arena.mapped, runtime->arena.mapped + runtime->arena.mapped_count,
+                           [&](const bpfaot_range& range) { return is_unmappable(maps, range); })) {
+      gone.push_back(*runtime); // no jump ever led there
     }
   }
-  if (found.empty()) {
-    return {};
-  }
-  TRY(space.hold());
-  std::vector<Runtime> deserted;
-  for (const Runtime& runtime : found) {
-    if (!TRY(release_returns(space, runtime)) && TRY(is_deserted(space, maps, runtime))) {
-      deserted.push_back(runtime);
-    }
-  }
-  space.release(true);
-  for (const Runtime& runtime : deserted) {
+  for (const Runtime& runtime : gone) {
     TRY(unmap(space, runtime));
+  }
+  if (!abandoned.empty()) {
+    TRY(space.hold());
+    std::vector<Runtime> deserted;
+    for (const Runtime& runtime : abandoned) {
+      if (!TRY(release_returns(space, runtime)) && TRY(is_deserted(space, maps, runtime))) {
+        deserted.push_back(runtime);
+      }
+    }
+    space.release(true);
+    for (const Runtime& runtime : deserted) {
+      TRY(unmap(space, runtime));
+    }
   }
   space.release();
   return {};

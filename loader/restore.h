@@ -18,6 +18,13 @@
 
 namespace bpfaot::loader {
 
+// Where the runtime file's first page has a struct bpfaot_arena of its own, which says what is mapped as
+// soon as something is. Two words of the process's own memory, behind the thread slots, say what became
+// of it.
+constexpr uint64_t kRuntimeControl = 2048;
+constexpr uint64_t kAbandonedOffset = 1024; // all code is restored
+constexpr uint64_t kPatchedOffset = 1032;   // code was changed, or was about to be
+
 struct Restored {
   size_t foreign = 0;    // sites that hold neither our bytes nor the original ones, left alone
   bool unmapped = false; // nothing of ours is left in the process
@@ -29,7 +36,8 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
 // neither.
 Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches);
 
-// Unmaps what earlier sessions abandoned in the process, as far as that is certain now.
+// Unmaps what earlier sessions abandoned in the process, as far as that is certain now, and what those
+// mapped whose loader died before it changed any code.
 Status sweep_abandoned(LiveSpace& space);
 
 bool is_runtime_mapping(const MapsEntry& entry);
