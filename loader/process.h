@@ -83,6 +83,9 @@ public:
 
   Result<RegisterBytes> registers(int tid);
   Status set_registers(int tid, const RegisterBytes& registers);
+  // Others than those (Patcher::more_regsets); empty where the thread has none of that type.
+  RegisterBytes register_set(int tid, uint32_t type);
+  Status set_register_sets(int tid, const std::vector<RegisterBytes>& sets);
   uint64_t pc(const RegisterBytes& registers) const;
   uint64_t sp(const RegisterBytes& registers) const;
   void set_pc(RegisterBytes& registers, uint64_t pc) const;

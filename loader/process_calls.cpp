@@ -66,6 +66,23 @@ Status Process::set_registers(int tid, const RegisterBytes& registers) {
   return {};
 }
 
+std::vector<uint8_t> Process::register_set(int tid, uint32_t type) {
+  constexpr size_t kMost = 16384; // of SVE registers
+  std::vector<uint8_t> bytes(kMost);
+  iovec vector{bytes.data(), bytes.size()};
+  bytes.resize(ptrace(PTRACE_GETREGSET, tid, type, &vector) == 0 ? vector.iov_len : 0);
+  return bytes;
+}
+
+Status Process::set_register_sets(int tid, const std::vector<RegisterBytes>& sets) {
+  for (size_t i = 0; i < sets.size(); ++i) {
+    iovec vector{const_cast<uint8_t*>(sets[i].data()), sets[i].size()};
+    if (!sets[i].empty() && ptrace(PTRACE_SETREGSET, tid, patcher_->more_regsets[i], &vector) != 0)
+      return fail(Code::kProcessGone, failed("writing more registers", pid_));
+  }
+  return {};
+}
+
 uint64_t Process::pc(const RegisterBytes& registers) const { return load_register(registers, patcher_->registers.pc_offset); }
 uint64_t Process::sp(const RegisterBytes& registers) const { return load_register(registers, patcher_->registers.sp_offset); }
 void Process::set_pc(RegisterBytes& registers, uint64_t pc) const {

@@ -13,6 +13,7 @@ namespace bpfaot::loader {
 struct Process::Loan {
   int tid = 0;
   RegisterBytes registers; // its own, to be put back
+  std::vector<RegisterBytes> more; // of Patcher::more_regsets; empty where it has none
   uint64_t mask = 0;       // its own
   bool masked = false;     // all signals are blocked
   bool has_stub = false;

@@ -149,6 +149,7 @@ Status Process::clean_slack(uint64_t size) {
 Status Process::place_stub(Loan& loan) {
   targets::RemoteStubRequest request;
   request.registers = loan.registers;
+  request.more = loan.more;
   request.signal_mask = loan.mask;
   request.signal = loan.signal;
   const uint64_t size = patcher_->make_remote_stub(request).bytes.size() + sizeof kStubMarker;
@@ -179,6 +180,8 @@ Result<Process::Loan*> Process::borrow() {
   auto loan = std::make_unique<Loan>();
   loan->tid = pid_;
   loan->registers = TRY(registers(loan->tid));
+  for (const uint32_t type : patcher_->more_regsets)
+    loan->more.push_back(register_set(loan->tid, type));
   if (ptrace(PTRACE_GETSIGMASK, loan->tid, kSignalSetSize, &loan->mask) != 0)
     return fail(Code::kProcessGone, failed("reading the signal mask", pid_));
   uint64_t abort = 0;
@@ -272,6 +275,7 @@ Status Process::give_back() {
     return gone();
   if (loan->masked && ptrace(PTRACE_SETSIGMASK, loan->tid, kSignalSetSize, &loan->mask) != 0)
     return fail(Code::kProcessGone, failed("restoring the signal mask", pid_));
+  TRY(set_register_sets(loan->tid, loan->more));
   TRY(set_registers(loan->tid, loan->registers));
   return loan->has_stub ? write(loan->at, loan->under) : Status();
 }
@@ -447,6 +451,7 @@ Result<int64_t> Process::watched_call(Loan& loan, uint64_t number, std::span<con
   TRY(run_until_stop(loan.tid, PTRACE_SYSCALL, true)); // at its exit
   const auto result = int64_t(load_register(TRY(registers(loan.tid)), patcher_->registers.result_offset));
   TRY(run_until_stop(loan.tid, PTRACE_CONT, false));
+  TRY(set_register_sets(loan.tid, loan.more));
   TRY(set_registers(loan.tid, loan.registers));
   if (ptrace(PTRACE_SETSIGMASK, loan.tid, kSignalSetSize, &loan.mask) != 0)
     return fail(Code::kProcessGone, failed("restoring the signal mask", pid_));

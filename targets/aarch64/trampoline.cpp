@@ -449,6 +449,7 @@ void prepare_syscall(std::span<uint8_t> regs, uint64_t insn, uint64_t number, st
 }
 
 constexpr uint8_t kSyscallInsn[] = {0x01, 0x00, 0x00, 0xd4};    // svc #0
+constexpr uint32_t kMoreRegsets[] = {2, 0x405}; // NT_PRFPREG, NT_ARM_SVE
 constexpr uint8_t kBreakpointInsn[] = {0x00, 0x00, 0x20, 0xd4}; // brk #0
 
 } // namespace
@@ -476,6 +477,7 @@ const Patcher kPatcher = {
     .facts = facts,
     .prepare_syscall = prepare_syscall,
     .make_remote_stub = nullptr,
+    .more_regsets = kMoreRegsets,
     .syscall_insn = kSyscallInsn,
     .breakpoint_insn = kBreakpointInsn,
     .breakpoint_pc_bias = 0,

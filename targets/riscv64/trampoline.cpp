@@ -350,6 +350,7 @@ void prepare_syscall(std::span<uint8_t> regs, uint64_t insn, uint64_t number, st
 }
 
 constexpr uint8_t kSyscallInsn[] = {0x73, 0x00, 0x00, 0x00};    // ecall
+constexpr uint32_t kMoreRegsets[] = {2, 0x901}; // NT_PRFPREG, NT_RISCV_VECTOR
 constexpr uint8_t kBreakpointInsn[] = {0x73, 0x00, 0x10, 0x00}; // ebreak
 
 } // namespace
@@ -376,7 +377,8 @@ const Patcher kPatcher = {
     .support = support,
     .facts = facts,
     .prepare_syscall = prepare_syscall,
-    .make_remote_stub = nullptr,
+    .make_remote_stub = make_remote_stub,
+    .more_regsets = kMoreRegsets,
     .syscall_insn = kSyscallInsn,
     .breakpoint_insn = kBreakpointInsn,
     .breakpoint_pc_bias = 0,
