@@ -155,6 +155,11 @@ Result<std::unique_ptr<Attachment>> Attachment::create(LiveSpace& space, const I
     return fail(Code::kProcessSeccomp, "process " + std::to_string(space.pid()) +
                                            " runs under seccomp and the probe makes system calls");
   }
+  if (attachment->seccomp_ && patcher.links_in_register &&
+      std::any_of(plan.sites.begin(), plan.sites.end(), [](const PlannedSite& site) { return site.sweeps; })) {
+    return fail(Code::kAttachUnwind, "process " + std::to_string(space.pid()) +
+                                         " runs under seccomp, where exceptions could not pass a return probe");
+  }
   if (space.pid() != getpid()) {
     attachment->notice_ = std::make_unique<DeathNotice>();
   }

@@ -124,8 +124,11 @@ Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
 
 Result<bool> Process::refers_to(std::span<const CodeRange> ranges) {
   TRY(give_back());
+  constexpr uint64_t kAddress = (uint64_t{1} << 48) - 1; // above it a return address may be signed
   const auto is_in = [&](uint64_t word) {
-    return std::any_of(ranges.begin(), ranges.end(), [&](const CodeRange& range) { return word - range.low < range.high - range.low; });
+    return std::any_of(ranges.begin(), ranges.end(), [&](const CodeRange& range) {
+      return word - range.low < range.high - range.low || (word & kAddress) - range.low < range.high - range.low;
+    });
   };
   std::vector<uint64_t> words;
   for (const Thread& thread : threads_) {

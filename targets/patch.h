@@ -194,6 +194,9 @@ struct Patcher {
   uint64_t short_reach;
   uint32_t code_align; // of trampolines
   RegisterSet registers;
+  // Calls leave the return address in a register: the guards of unwinders look for where functions have
+  // kept it, and on other threads than the first with system calls (targets/support_link.h).
+  bool links_in_register;
   uint32_t irelative_relocation; // type of the one that calls a resolver
 
   // Nothing when the bytes are no instruction or end in the middle of one. Never reads further.

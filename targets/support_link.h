@@ -5,7 +5,7 @@
  * frame, in a tail-called function's frame, signed or not), and its place is not known.
  *
  * A frame's mark. Bits 4 to 47 are the stack pointer at entry, which is 16-aligned there; bits 48 to
- * 63 are a tag of the trampoline, bits 2 to 17 of its first return point; bit 1 (kSwept) says that the
+ * 63 are a tag of the trampoline (SUPPORT_TAG_OF a return point); bit 1 (kSwept) says that the
  * true address was put back and the function is expected to return by itself. It still finds its
  * frame if it comes to the return point nevertheless.
  *

@@ -384,7 +384,7 @@ uint64_t call_through(Emitter& emit, const TrampolineRequest& request, Label& mo
     emit.jump(return_points[0]);
   }
   for (const uint32_t at : push.tag.uses) {
-    emit.set_half(at, return_point >> 2);
+    emit.set_half(at, return_point >> 2 | 0x8000); // never 0, so that a mark is no address
   }
   return return_point;
 }
@@ -463,6 +463,7 @@ const Patcher kPatcher = {
     .short_reach = 0,
     .code_align = 16,
     .registers = {kRegsetSize, kRegsetPc, kRegsetSp, 0, kRegsetCursor},
+    .links_in_register = true,
     .irelative_relocation = 1032,
     .decode = decode,
     .cover = cover,

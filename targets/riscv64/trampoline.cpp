@@ -364,6 +364,7 @@ const Patcher kPatcher = {
     .short_reach = 0xff000,
     .code_align = 16,
     .registers = {kRegsetSize, 0, sp * 8, a0 * 8, s1 * 8},
+    .links_in_register = true,
     .irelative_relocation = 58,
     .decode = decode,
     .cover = cover,

@@ -426,6 +426,7 @@ const Patcher kPatcher = {
     .short_reach = 120,
     .code_align = 16,
     .registers = {kRegsetSize, kRegsetIp, kRegsetSp, kRegsetAx, kRegsetBx},
+    .links_in_register = false,
     .irelative_relocation = 37,
     .decode = decode,
     .cover = cover,

@@ -8,7 +8,7 @@
   mrs x9, NZCV
   str x9, [sp, #0x30]
   add x10, sp, #0x40
-  movk x10, #0x230, lsl #48
+  movk x10, #0x8230, lsl #48
   mrs x16, TPIDR_EL0
   lsr x17, x16, #6
   mov x9, #0x7c15
@@ -47,7 +47,7 @@
   ldp x9, x10, [sp, #0x10]
   ldp x16, x17, [sp]
   add sp, sp, #0x40
-  mov xzr, #0x230
+  mov xzr, #0x8230
   mov xzr, #0xb9f
   bl .L1a8
   sub sp, sp, #0x160
@@ -58,7 +58,7 @@
   mrs x16, NZCV
   str x16, [sp]
   add x10, sp, #0x160
-  movk x10, #0x230, lsl #48
+  movk x10, #0x8230, lsl #48
   mrs x16, TPIDR_EL0
   lsr x17, x16, #6
   mov x9, #0x7c15

@@ -7,7 +7,7 @@
   mrs x9, NZCV
   str x9, [sp, #0x30]
   add x10, sp, #0x40
-  movk x10, #0x22f, lsl #48
+  movk x10, #0x822f, lsl #48
   mrs x16, TPIDR_EL0
   lsr x17, x16, #6
   mov x9, #0x7c15
@@ -46,7 +46,7 @@
   ldp x9, x10, [sp, #0x10]
   ldp x16, x17, [sp]
   add sp, sp, #0x40
-  mov xzr, #0x22f
+  mov xzr, #0x822f
   mov xzr, #0xb9f
   bl .L1d4
   sub sp, sp, #0x1c0
@@ -63,7 +63,7 @@
   mrs x16, NZCV
   str x16, [sp]
   add x10, sp, #0x1c0
-  movk x10, #0x22f, lsl #48
+  movk x10, #0x822f, lsl #48
   mrs x16, TPIDR_EL0
   lsr x17, x16, #6
   mov x9, #0x7c15
