@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -205,6 +206,66 @@ TEST_F(ProcessTest, a_vfork_is_waited_for) {
 
 Shared* g_shared = nullptr;
 
+#if defined(__x86_64__)
+// Faults at its second instruction when the pointer is bad.
+extern "C" uint64_t bpfaot_test_reader(const uint64_t* from);
+asm(".pushsection .text\n"
+    ".globl bpfaot_test_reader\n"
+    ".hidden bpfaot_test_reader\n"
+    "bpfaot_test_reader:\n"
+    "  xor %eax, %eax\n"      // 2 bytes
+    "  mov (%rdi), %rax\n"    // 3 bytes
+    "  add $1, %rax\n"
+    "  ret\n"
+    ".popsection\n");
+
+TEST_F(ProcessTest, a_thread_that_comes_back_from_a_handler_into_covered_bytes_is_seen) {
+  g_shared = shared_;
+  run_child([](Shared& shared) {
+    static uint64_t value = 41;
+    struct sigaction action {};
+    action.sa_flags = SA_SIGINFO;
+    action.sa_sigaction = [](int, siginfo_t*, void* context) {
+      g_shared->ready = 1;
+      while (g_shared->stop == 0)
+        sched_yield();
+      static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RDI] = reinterpret_cast<greg_t>(&value);
+    };
+    sigaction(SIGSEGV, &action, nullptr);
+    shared.read_result = bpfaot_test_reader(nullptr);
+    shared.ready = 2;
+    spin(shared);
+    while (shared.signals == 0)
+      sched_yield();
+  });
+  CoveredCode code;
+  code.address = reinterpret_cast<uint64_t>(&bpfaot_test_reader); // forked: where the child has it too
+  code.size = 5;
+  code.trampoline = code.address;
+  code.moved = {{0, 0}, {2, 2}};
+  auto process = Process::attach(child_, patcher());
+  ASSERT_TRUE(process.has_value()) << process.error().message;
+  const auto inside = process->leave({&code, 1});
+  ASSERT_TRUE(inside.has_value());
+  EXPECT_EQ(inside->front(), Leave::busy);
+  const CodeRange range{code.address, code.address + code.size};
+  EXPECT_TRUE(*process->refers_to({&range, 1}));
+  process->release();
+  shared_->stop = 1;
+  while (shared_->ready != 2)
+    sched_yield();
+  EXPECT_EQ(shared_->read_result, 42u);
+  ASSERT_TRUE(process->hold().has_value());
+  const auto outside = process->leave({&code, 1});
+  ASSERT_TRUE(outside.has_value());
+  // What the handler's frame left behind may still lie above the stack pointer: never "entered".
+  EXPECT_NE(outside->front(), Leave::entered);
+  process->detach();
+  shared_->signals = 1;
+  EXPECT_EQ(join(), 0);
+}
+#endif
+
 TEST_F(ProcessTest, signals_that_come_meanwhile_are_all_delivered) {
   g_shared = shared_;
   run_child([](Shared& shared) {
@@ -228,6 +289,29 @@ TEST_F(ProcessTest, signals_that_come_meanwhile_are_all_delivered) {
       sched_yield();
     EXPECT_EQ(shared_->signals, round);
   }
+  shared_->stop = 1;
+  EXPECT_EQ(join(), 0);
+}
+
+// Then the stub has no signal of its own and its system calls are watched.
+TEST_F(ProcessTest, a_process_that_catches_every_quiet_signal_makes_system_calls_and_sees_none) {
+  g_shared = shared_;
+  run_child([](Shared& shared) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { ++g_shared->signals; };
+    sigaction(SIGURG, &action, nullptr);
+    sigaction(SIGWINCH, &action, nullptr);
+    shared.ready = 1;
+    spin(shared);
+  });
+  for (int round = 0; round < 5; ++round) {
+    auto process = Process::attach(child_, patcher());
+    ASSERT_TRUE(process.has_value()) << process.error().message;
+    EXPECT_EQ(*process->system_call(SYS_getpid, {}), child_);
+    EXPECT_EQ(*process->system_call(SYS_close, {12345}), -EBADF);
+  }
+  wait_until(shared_->counter, 1);
+  EXPECT_EQ(shared_->signals, 0u);
   shared_->stop = 1;
   EXPECT_EQ(join(), 0);
 }
