@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The body of preload-aarch64.test and preload-riscv64.test: $machine, and $flags that make functions
-# long enough for its jump. The bpf-aot of that machine and
-# a dynamic program of it, both under qemu-user, which has no ptrace.
+# The body of preload-aarch64.test and preload-riscv64.test: $machine, and $flags for its compiler (on
+# riscv64 short functions are wanted, whose jumps go into a gap). The bpf-aot of that machine and a
+# dynamic program of it, both under qemu-user, which has no ptrace.
 foreign=$build_dir/lib/bpf-aot/$machine
 compiler=$machine-linux-gnu-gcc
 need "qemu-$machine" "$compiler"
