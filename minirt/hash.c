@@ -2,7 +2,8 @@
  *
  * Hash maps in shared memory (the per-CPU and LRU forms are told apart below): lock-free, for any
  * number of threads and processes, any of which may be stopped, interrupted by a signal that enters
- * this code again, or killed at any instruction.
+ * this code again, or killed at any instruction. Its steps depend on each other's memory order, so
+ * the argument below and all of its code stay together in one file.
  *
  * Why no locks. A bucket lock would have to be taken back from the dead (tids are reused, and say
  * nothing across PID namespaces), waited for when its holder is stopped by a debugger (bpf-aot

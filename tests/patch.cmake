@@ -18,7 +18,8 @@ find_program(BPFAOT_QEMU_riscv64 NAMES qemu-riscv64-static qemu-riscv64)
 if(BPFAOT_CROSS_CXX_riscv64 AND BPFAOT_QEMU_riscv64)
   set(program ${CMAKE_BINARY_DIR}/tests/patch_riscv64)
   set(sources support/diagnostic.cpp support/hex.cpp targets/support_code.cpp targets/riscv64/decode.cpp
-    targets/riscv64/facts.cpp targets/riscv64/liveness.cpp targets/riscv64/patch.cpp targets/riscv64/trampoline.cpp
+    targets/riscv64/facts.cpp targets/riscv64/liveness.cpp targets/riscv64/patch.cpp targets/riscv64/remote.cpp
+    targets/riscv64/trampoline.cpp
     tests/patch/riscv64/rig.cpp tests/patch/riscv64/execute.cpp tests/patch/riscv64/victims.S)
   list(TRANSFORM sources PREPEND ${PROJECT_SOURCE_DIR}/)
   set(support ${CMAKE_BINARY_DIR}/tests/patch_riscv64_support.o)

@@ -104,10 +104,11 @@ TEST(Targets, WhatAMachineDoesNotHaveHasNoCounterpart) {
 
 TEST(Targets, TheHostHasWhatTheDefaultCpuOfItsRowNeeds) {
   const uint64_t features = host_cpu_features();
-  for (const CpuRow& row : host().cpus)
-    if (row.name == host().default_cpu)
-      EXPECT_EQ(row.features & ~features, 0u)
-          << "tests run images for the default CPU on this machine";
+  for (const CpuRow& row : host().cpus) {
+    if (row.name == host().default_cpu) {
+      EXPECT_EQ(row.features & ~features, 0u) << "tests run images for the default CPU on this machine";
+    }
+  }
 }
 
 TEST(Targets, SlotsAreFoundByAnyOfTheirBytes) {
