@@ -32,6 +32,13 @@ bool declines_return_probe(std::string_view name) {
                      [&](std::string_view prefix) { return name.substr(0, prefix.size()) == prefix; });
 }
 
+// A part that the compiler split off: it has a symbol of a function but is jumped to, so any register and
+// the flags may be live, and no return address is where a function has it.
+bool is_split_part(std::string_view name) {
+  const size_t at = name.find(".cold");
+  return at != std::string_view::npos && at != 0 && (at + 5 == name.size() || name[at + 5] == '.');
+}
+
 // Where unwinding begins, by symbol. The first is the one that no unwinder lacks.
 constexpr std::string_view kUnwinderEntries[] = {"_Unwind_RaiseException", "_Unwind_ForcedUnwind", "_Unwind_Resume",
                                                  "_Unwind_Resume_or_Rethrow", "_Unwind_Backtrace"};
@@ -191,6 +198,9 @@ Result<PlannedSite> Planner::site_at(const Location& location, uint32_t need) {
       return fail(Code::kAttachBranch, "the function around " + hex(request.at) + " is not known, and " +
                                            std::to_string(site.cover.starts.size()) + " instructions would be replaced");
     }
+  }
+  if (is_split_part(location.symbol)) {
+    site.cover.at_entry = false;
   }
   const uint64_t offset = site.cover.patch_pc - request.pc;
   site.original.assign(code.begin() + static_cast<ptrdiff_t>(offset),
