@@ -33,14 +33,14 @@ DeathNotice::~DeathNotice() {
   if (head_->previous_size == kHeadSize) {
     syscall(SYS_set_robust_list, head_->previous, head_->previous_size);
   }
-  for (uint64_t next = head_->next; next != reinterpret_cast<uint64_t>(&head_->next);) {
-    auto* arena = reinterpret_cast<bpfaot_arena*>(next - offsetof(bpfaot_arena, robust));
-    next = arena->robust;
+  // Not along the list: the process could have written to it.
+  for (bpfaot_arena* arena : arenas_) {
     __atomic_store_n(&arena->armed, BPFAOT_DISARMED, __ATOMIC_RELAXED);
   }
 }
 
 void DeathNotice::add(bpfaot_arena& arena) {
+  arenas_.push_back(&arena);
   // The word first: an entry whose word is not ours means nothing.
   __atomic_store_n(&arena.armed, static_cast<uint32_t>(gettid()), __ATOMIC_SEQ_CST);
   arena.robust = head_->next;

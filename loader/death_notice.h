@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace bpfaot::loader {
 
@@ -27,6 +28,7 @@ public:
 private:
   struct Head;
   std::unique_ptr<Head> head_;
+  std::vector<bpfaot_arena*> arenas_;
 };
 
 } // namespace bpfaot::loader
