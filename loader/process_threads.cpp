@@ -91,6 +91,8 @@ Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
     const uint64_t where = pc(now);
     uint64_t abort = 0;
     const std::optional<CodeRange> section = critical_section(thread.tid, abort);
+    if (entry_at(maps_, sp(now)) == nullptr) // it has grown, or begun, since
+      maps_ = TRY(read_maps(pid_));
     (void)read_stack(*this, maps_, sp(now), stack);
     std::erase_if(stack, [&](uint64_t word) { return word < low || word >= high; });
     for (size_t i = 0; i < codes.size(); ++i) {
