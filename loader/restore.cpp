@@ -74,9 +74,14 @@ std::vector<uint64_t> touched_slots(LiveSpace& space, const bpfaot_thread_table&
 // Puts the return addresses of active probed calls back on their stacks: behind this nothing returns
 // into an arena any more, and unwinders need no guard. The shadow stacks stay as they are: a thread
 // that is just entering or leaving a trampoline needs its frame, and overwrites or never reads the
-// stack word that is written here; other frames are recognised as left behind later. True when a
-// guarded program runs.
-Result<bool> release_returns(LiveSpace& space, const Runtime& runtime) {
+// stack word that is written here; other frames are recognised as left behind later. Of two frames with
+// one place the older one was left behind, or has tail-called the other: the newest comes first.
+//
+// Where calls link in a register the place is not known, and a stack that no thread stands on (a
+// coroutine's) is not searched by anybody: there a live frame is waited for.
+//
+// True when a guarded program runs, or a call that was not released will come back.
+Result<bool> release_returns(LiveSpace& space, const targets::Patcher& patcher, const Runtime& runtime) {
   const bpfaot_arena& control = runtime.arena;
   const auto is_ours = [&](uint64_t address) {
     return std::any_of(control.ranges, control.ranges + control.range_count,
@@ -97,10 +102,15 @@ Result<bool> release_returns(LiveSpace& space, const Runtime& runtime) {
     }
     TRY(space.read(at + offsetof(bpfaot_thread, frames),
                    {reinterpret_cast<uint8_t*>(frames.data()), frames.size() * sizeof frames[0]}));
-    for (const bpfaot_frame& frame : frames) {
-      const Result<uint64_t> word = frame.sp > 1 ? space.read_object<uint64_t>(frame.sp) : Result<uint64_t>(uint64_t{0});
+    for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+      constexpr uint64_t kNoCall = 3; // free, taken; or swept (support_link.h): returns by itself
+      if (patcher.links_in_register) {
+        guarded |= (frame->sp & kNoCall) == 0 && frame->sp != 0;
+        continue;
+      }
+      const Result<uint64_t> word = frame->sp > 1 ? space.read_object<uint64_t>(frame->sp) : Result<uint64_t>(uint64_t{0});
       if (word && is_ours(*word)) {
-        TRY(space.write_object(frame.sp, frame.return_address));
+        TRY(space.write_object(frame->sp, frame->return_address));
       }
     }
   }
@@ -229,7 +239,7 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
       break;
     }
     const Runtime runtime = TRY(read_runtime(space, arena));
-    const bool guarded = TRY(release_returns(space, runtime));
+    const bool guarded = TRY(release_returns(space, patcher, runtime));
     restored.foreign = TRY(write_originals(space, patches));
     if (round == 0) {
       (void)space.write_object(runtime.words + kAbandonedOffset, kAbandoned);
@@ -251,7 +261,7 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
   return restored;
 }
 
-Status sweep_abandoned(LiveSpace& space) {
+Status sweep_abandoned(LiveSpace& space, const targets::Patcher& patcher) {
   const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
   std::vector<Runtime> gone, abandoned;
   for (const MapsEntry& entry : maps) {
@@ -279,7 +289,7 @@ Status sweep_abandoned(LiveSpace& space) {
     TRY(space.hold());
     std::vector<Runtime> deserted;
     for (const Runtime& runtime : abandoned) {
-      if (!TRY(release_returns(space, runtime)) && TRY(is_deserted(space, maps, runtime))) {
+      if (!TRY(release_returns(space, patcher, runtime)) && TRY(is_deserted(space, maps, runtime))) {
         deserted.push_back(runtime);
       }
     }

@@ -130,7 +130,7 @@ Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runt
     }
     Result<Restored> restored = restore_sites(*process, patcher, patches);
     if (restored) {
-      (void)sweep_abandoned(*process);
+      (void)sweep_abandoned(*process, patcher);
     }
     if (one != pid) {
       continue;

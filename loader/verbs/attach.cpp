@@ -70,7 +70,7 @@ Result<int> run_attach(const ParsedArguments& arguments, const Console& console)
     Process process = TRY(Process::open(pid, watch->patcher()));
     if (!watch->dry_run()) {
       take_out_dead(pid, watch->patcher());
-      TRY(sweep_abandoned(process));
+      TRY(sweep_abandoned(process, watch->patcher()));
     }
     Plan plan = TRY(look(process, *watch, console));
     if (watch->dry_run()) {

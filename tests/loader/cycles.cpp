@@ -102,7 +102,7 @@ Status cycle(int pid, const Image& image, const targets::Patcher& patcher, const
   const double middle = now_us();
   Process process = TRY(Process::open(pid, patcher));
   const Restored restored = TRY(restore_sites(process, patcher, attachment->patches()));
-  TRY(sweep_abandoned(process));
+  TRY(sweep_abandoned(process, patcher));
   process.detach();
   totals.detach.push_back(now_us() - middle);
   totals.kept += !restored.unmapped;
@@ -168,7 +168,7 @@ Status run(int pid, const char* probe, const std::string& file, const char* cycl
   // What a thread was still in at the end goes now.
   for (int wait = 0; files_of(pid) != before && wait < 200; ++wait) {
     Process process = TRY(Process::open(pid, *patcher));
-    TRY(sweep_abandoned(process));
+    TRY(sweep_abandoned(process, *patcher));
     process.detach();
     pause_ms(5);
   }
