@@ -118,9 +118,25 @@ std::vector<int> sharing_processes(uint64_t inode) {
 
 Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runtime_inode,
                          const std::vector<SitePatch>& patches) {
-  std::vector<int> pids = runtime_inode != 0 ? sharing_processes(runtime_inode) : std::vector<int>{pid};
+  std::vector<int> pids;
+  if (runtime_inode == 0) {
+    pids.push_back(pid);
+  }
   Status first;
-  for (const int one : pids) {
+  int looks = runtime_inode != 0 ? 8 : 0;
+  for (size_t i = 0;; ++i) {
+    // Again at the end: until a process's turn comes, children are born to it that share its jumps.
+    if (i == pids.size() && looks-- > 0) {
+      for (const int sharing : sharing_processes(runtime_inode)) {
+        if (std::find(pids.begin(), pids.end(), sharing) == pids.end()) {
+          pids.push_back(sharing);
+        }
+      }
+    }
+    if (i == pids.size()) {
+      return first;
+    }
+    const int one = pids[i];
     Result<Process> process = Process::open(one, patcher);
     if (!process) { // a child may end meanwhile
       if (one == pid && process.error().code != Code::kProcessGone) {
@@ -141,7 +157,6 @@ Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runt
       first = fail(Code::kAttachBytes, std::to_string(restored->foreign) + " sites were changed by something else and are left as they are");
     }
   }
-  return first;
 }
 
 Status take_out(const SessionRecord& record, Registry& registry, const targets::Patcher& patcher) {
