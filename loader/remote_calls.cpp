@@ -68,9 +68,9 @@ std::vector<uint8_t> file_bytes(int pid, const MapsEntry& entry, uint64_t addres
   return bytes;
 }
 
-// The end of the executable segment of the file whose header is at `base`, when its last page is the
-// one that ends at `end`; 0 otherwise. Everything read here is the process's word: bounded.
-uint64_t end_of_code(AddressSpace& space, uint64_t base, uint64_t end) {
+// The end of the executable segment of the file whose header is at `base`, when it is less than `most`
+// before `end`, the end of its mapping; 0 otherwise. Everything read here is the process's word: bounded.
+uint64_t end_of_code(AddressSpace& space, uint64_t base, uint64_t end, uint64_t most) {
   const Result<Elf64_Ehdr> header = space.read_object<Elf64_Ehdr>(base);
   if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
       header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > 64 || header->e_phoff > kPage)
@@ -87,7 +87,7 @@ uint64_t end_of_code(AddressSpace& space, uint64_t base, uint64_t end) {
     const uint64_t bias = base - (first->p_vaddr & ~(kPage - 1));
     const uint64_t last = bias + segment.p_vaddr + segment.p_filesz;
     if ((segment.p_flags & PF_X) != 0 && (segment.p_flags & PF_W) == 0 && segment.p_filesz == segment.p_memsz &&
-        last <= end && end - last < kPage)
+        last <= end && end - last < most)
       return last;
   }
   return 0;
@@ -108,8 +108,9 @@ Result<uint64_t> Process::find_slack(uint64_t size, std::vector<uint8_t>& under,
                     : other.inode == entry.inode && other.major == entry.major && other.minor == entry.minor &&
                           other.path == entry.path && other.offset == 0 && other.start <= entry.start;
       });
-      const uint64_t code_end = head != maps.end() ? end_of_code(*this, head->start, entry.end) : 0;
-      // The vDSO's section table follows its code; the zeros at its end follow that.
+      const uint64_t code_end = head != maps.end() ? end_of_code(*this, head->start, entry.end, vdso ? 2 * kPage : kPage) : 0;
+      // The vDSO's section table follows its code, often into one more page; the zeros at its end
+      // follow that.
       const uint64_t at = vdso ? (entry.end - size) & ~uint64_t{15} : (code_end + 15) & ~uint64_t{15};
       if (code_end == 0 || at < code_end || at + size > entry.end)
         continue;
@@ -171,12 +172,10 @@ Result<Process::Loan*> Process::borrow() {
   if (seccomp_ && !seccomp_suspended_)
     return fail(Code::kProcessSeccomp, "process " + std::to_string(pid_) +
                                            " filters its system calls (seccomp) and the filter cannot be suspended");
-  if (patcher_->make_remote_stub != nullptr) {
-    const RegisterBytes any(patcher_->registers.size);
-    targets::RemoteStubRequest request;
-    request.registers = any;
-    TRY(clean_slack(patcher_->make_remote_stub(request).bytes.size() + sizeof kStubMarker));
-  }
+  const RegisterBytes any(patcher_->registers.size);
+  targets::RemoteStubRequest request;
+  request.registers = any;
+  TRY(clean_slack(patcher_->make_remote_stub(request).bytes.size() + sizeof kStubMarker));
   auto loan = std::make_unique<Loan>();
   loan->tid = pid_;
   loan->registers = TRY(registers(loan->tid));
@@ -189,13 +188,11 @@ Result<Process::Loan*> Process::borrow() {
     set_pc(loan->registers, abort);
   loan_ = std::move(loan);
   Result<int64_t> scratch = int64_t{0};
-  Status placed;
-  if (patcher_->make_remote_stub != nullptr) {
-    loan_->signal = quiet_signal(TRY(read_status(pid_)), loan_->mask);
-    placed = place_stub(*loan_);
-    if (!placed && stays_) // a command that has not begun has nothing to lose
-      placed = Status();
-  }
+  loan_->signal = quiet_signal(TRY(read_status(pid_)), loan_->mask);
+  Status placed = place_stub(*loan_);
+  // A command that has not begun has nothing to lose.
+  if (!placed && !loan_->has_stub && (stays_ || patcher_->stub_may_be_missing))
+    placed = Status();
   if (placed)
     scratch = one_call(SYS_mmap, {0, kScratch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0});
   if (!placed || !scratch || is_error(*scratch)) {

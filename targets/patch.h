@@ -230,8 +230,10 @@ struct Patcher {
   // Changes `regs` so that the thread executes the system call instruction at `insn`.
   void (*prepare_syscall)(std::span<uint8_t> regs, uint64_t insn, uint64_t number,
                           std::span<const uint64_t> args);
-  // Null: calls are made one by one, and a tracer that dies in one harms the process.
   RemoteStub (*make_remote_stub)(const RemoteStubRequest& request);
+  // Where a process has no room for the stub, calls are made one by one rather than refused; a tracer
+  // that dies within one harms the process. For a stub that is larger than what small programs leave.
+  bool stub_may_be_missing;
   // Types of register sets (elf.h) besides NT_PRSTATUS that a system call changes or a remote stub
   // needs: whoever borrows a thread reads them before and writes them back after.
   std::span<const uint32_t> more_regsets;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Sourced with a machine: glibc programs under its kernel. A dynamic program with busy threads is attached
-# to and left several times, and once the loader is killed; exact counts where the calls are between
+# to and left several times, and the loader is killed, also while it attaches; exact counts where the calls are between
 # attaching and detaching. Exceptions and longjmp pass return probes from the program's start.
 . "$(dirname "${BASH_SOURCE[0]}")/board.bash" "$1"
 gxx=$board_machine-linux-gnu-g++ gcc=$board_machine-linux-gnu-gcc
@@ -61,6 +61,15 @@ ask spin
 for cycle in 1 2 3 4 5; do
   attach && detach && echo "cycle: $cycle, counted $([ "$(value 0 /tmp/attach.txt)" -gt 0 ] && echo some)"
 done
+for n in 1 2 3 4 5 6 7 8; do # somewhere on the way
+  bpf-aot attach -p $service -o /tmp/attach.txt $(probes /board/service:work) /board/count.so 2>/tmp/attach.err &
+  loader=$!
+  usleep $((n * 50000))
+  kill -9 $loader
+  wait $loader
+  for id in $(bpf-aot list | grep -oE '^ *[0-9]+'); do bpf-aot detach $id; done
+done
+attach && detach && echo "killed on the way: attached and detached"
 attach && kill -9 $loader
 wait $loader
 bpf-aot detach "$(sed -nE 's/.* as id ([0-9]+).*/\1/p' /tmp/attach.err)" >/dev/null
@@ -82,6 +91,6 @@ started=("caught 100 returned 100" "throws: status 0 entries 200 returns 100" "j
 # Following glibc's linker takes single steps, which riscv64 has not: refused there, see docs/boards.md.
 [ "$board_machine" != riscv64 ] || started=("throws: status 1 entries  returns " "longjmp: status 1 entries  returns ")
 for line in "${started[@]}" "busy: exact" "busy:  0" "cycle: 5, counted some" \
-  "killed: detached with status 0" "after: wrong 0" "after: sum 5050" "after: the code is as before" "after: status 0"; do
+  "killed on the way: attached and detached" "killed: detached with status 0" "after: wrong 0" "after: sum 5050" "after: the code is as before" "after: status 0"; do
   grep -qxF "$line" "$tmp/board.txt" || { cat "$tmp/board.txt"; fail "the board does not say '$line'"; }
 done
