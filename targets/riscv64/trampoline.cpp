@@ -379,6 +379,7 @@ const Patcher kPatcher = {
     .facts = facts,
     .prepare_syscall = prepare_syscall,
     .make_remote_stub = make_remote_stub,
+    .stub_may_be_missing = true,
     .more_regsets = kMoreRegsets,
     .syscall_insn = kSyscallInsn,
     .breakpoint_insn = kBreakpointInsn,
