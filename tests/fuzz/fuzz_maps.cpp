@@ -238,9 +238,9 @@ private:
       break;
     }
     case 12:
-      if (holds_values(header.type))
+      if (holds_values(header.type)) // a map without keys numbers its values
         for (const MapEntry& entry : snapshot(image_, session_, index))
-          require(entry.key.size() == header.key_size);
+          require(entry.key.size() == (header.key_size != 0 ? header.key_size : sizeof(uint32_t)));
       break;
     case 13: {
       Output output(image_, session_, {(what & 16) != 0, (what & 32) != 0, true}, nowhere());
