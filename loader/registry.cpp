@@ -16,12 +16,14 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace bpfaot::loader {
 namespace {
 
 constexpr std::string_view kHeader = "bpfaot-session 1";
 constexpr uint32_t kMaxId = 100'000;
+constexpr time_t kForgotten = 600; // seconds: nobody needs that long to write a record
 constexpr size_t kMaxPatches = 65'536;
 constexpr size_t kMaxPatchBytes = 64;
 
@@ -240,6 +242,14 @@ Result<SessionRecord> Registry::find(uint32_t id) const {
                                          (known.empty() ? ": none is live" : ", live are: " + known));
 }
 
+// What a bpf-aot that was killed while it wrote left behind: an empty file, which holds an id, or a
+// record that was not renamed yet.
+void Registry::remove_if_forgotten(const std::string& path) const {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_mtime + kForgotten < time(nullptr))
+    unlink(path.c_str());
+}
+
 std::vector<SessionRecord> Registry::list() {
   std::vector<SessionRecord> records;
   DIR* directory = opendir(directory_.c_str());
@@ -249,9 +259,13 @@ std::vector<SessionRecord> Registry::list() {
     const std::string_view name = entry->d_name;
     uint32_t id = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+    if (error == std::errc() && std::string_view(end).starts_with(".session.tmp-"))
+      remove_if_forgotten(directory_ + "/" + std::string(name));
     if (error != std::errc() || std::string_view(end) != ".session")
       continue;
     const auto bytes = read_file(path(id), 1u << 24);
+    if (bytes && bytes->empty())
+      remove_if_forgotten(path(id));
     if (!bytes || bytes->empty())
       continue;
     auto record = parse_record({reinterpret_cast<const char*>(bytes->data()), bytes->size()});

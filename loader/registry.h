@@ -60,6 +60,7 @@ public:
 private:
   explicit Registry(std::string directory) : directory_(std::move(directory)) {}
   std::string path(uint32_t id) const;
+  void remove_if_forgotten(const std::string& path) const;
   std::string directory_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,6 +88,26 @@ TEST_F(RegistryTest, a_record_of_processes_that_are_gone_is_removed) {
   ASSERT_TRUE(registry->add(record).has_value());
   EXPECT_TRUE(registry->list().empty());
   EXPECT_FALSE(registry->find(1).has_value());
+}
+
+// A bpf-aot that is killed between taking an id and writing the record leaves both names.
+TEST_F(RegistryTest, what_a_killed_writer_left_goes_after_a_while) {
+  Registry registry = *Registry::open_at(directory_);
+  const timespec long_ago[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+  for (const char* name : {"/1.session", "/1.session.tmp-7-0", "/2.session", "/2.session.tmp-8-0"}) {
+    const std::string path = directory_ + name;
+    close(open(path.c_str(), O_CREAT | O_WRONLY, 0600));
+    if (name[1] == '1') {
+      ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), long_ago, 0), 0);
+    }
+  }
+  EXPECT_TRUE(registry.list().empty());
+  EXPECT_NE(access((directory_ + "/1.session").c_str(), F_OK), 0);
+  EXPECT_NE(access((directory_ + "/1.session.tmp-7-0").c_str(), F_OK), 0);
+  EXPECT_EQ(access((directory_ + "/2.session").c_str(), F_OK), 0) << "its writer may still be at it";
+  EXPECT_EQ(access((directory_ + "/2.session.tmp-8-0").c_str(), F_OK), 0);
+  unlink((directory_ + "/2.session.tmp-8-0").c_str());
+  EXPECT_EQ(*registry.add(sample()), 1u);
 }
 
 TEST_F(RegistryTest, a_directory_that_others_may_write_is_refused) {
