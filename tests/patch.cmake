@@ -48,7 +48,7 @@ find_program(BPFAOT_CROSS_CXX_aarch64 aarch64-linux-gnu-g++)
 find_program(BPFAOT_QEMU_aarch64 NAMES qemu-aarch64-static qemu-aarch64)
 if(BPFAOT_CROSS_CXX_aarch64 AND BPFAOT_QEMU_aarch64)
   set(patch_sources support/diagnostic.cpp support/hex.cpp targets/support_code.cpp targets/aarch64/decode.cpp
-    targets/aarch64/facts.cpp targets/aarch64/patch.cpp targets/aarch64/trampoline.cpp)
+    targets/aarch64/facts.cpp targets/aarch64/patch.cpp targets/aarch64/remote.cpp targets/aarch64/trampoline.cpp)
   set(test_sources tests/patch/execution.cpp tests/patch/harness.cpp tests/patch/aarch64/cases.cpp
     tests/patch/aarch64/machine.S)
   list(TRANSFORM patch_sources PREPEND ${PROJECT_SOURCE_DIR}/)
