@@ -4,6 +4,8 @@
 // types contain each other acyclically and fit, maps and variables agree with their types.
 #include "loader/image.h"
 
+#include "loader/map_spec.h"
+
 #include <algorithm>
 
 namespace bpfaot::loader {
@@ -161,6 +163,21 @@ Status Image::check_types() const {
   return {};
 }
 
+namespace {
+
+// A section of variables is an array with one element, read and written as that; the ring of
+// printed lines is a ring. The session's code relies on it.
+bool fits_its_section(const bpfaot_map& map) {
+  switch (map.section) {
+  case BPFAOT_MAP_ORDINARY: return true;
+  case BPFAOT_MAP_PRINTK: return map.type == kMapRingbuf;
+  default:
+    return map.type == kMapArray && map.key_size == sizeof(uint32_t) && map.max_entries == 1;
+  }
+}
+
+} // namespace
+
 Status Image::check_maps() const {
   const auto is_type = [&](uint32_t index) { return index == 0 || index < types_.size(); };
   for (uint32_t i = 0; i < maps_.size(); ++i) {
@@ -171,6 +188,8 @@ Status Image::check_maps() const {
     if (uint64_t{map.initial.off} + map.initial.size > desc_.initial.size ||
         map.initial.size > map.value_size)
       return damaged("map " + std::to_string(i) + " has initial data that does not fit");
+    if (!fits_its_section(map))
+      return damaged("map " + std::to_string(i) + " is not of the shape that its section has");
   }
   for (const bpfaot_variable& variable : variables_) {
     if (variable.map >= maps_.size() || !is_type(variable.type) ||
