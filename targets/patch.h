@@ -136,7 +136,6 @@ struct SupportCode {
   uint32_t push_slow = 0; // offsets of the entries
   uint32_t pop_slow = 0;
   uint32_t sweep = 0;
-  uint32_t batch = 0;
   SupportEntries at(uint64_t copy) const { return {copy + push_slow, copy + pop_slow, copy + sweep}; }
 };
 

@@ -268,17 +268,3 @@ SUPPORT void bpfaot_sweep(uint64_t sp, uint64_t *registers) {
     count_missed(missed);
   }
 }
-
-/* Runs a list of system calls for the loader; the number of those that worked. */
-SUPPORT uint64_t bpfaot_batch(struct bpfaot_remote_call *calls, uint64_t count) {
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t *a = calls[i].args;
-    calls[i].result =
-        (uint64_t)support_syscall6((long)calls[i].number, (long)a[0], (long)a[1], (long)a[2],
-                                   (long)a[3], (long)a[4], (long)a[5]);
-    if (calls[i].result > (uint64_t)-4096) {
-      return i;
-    }
-  }
-  return count;
-}

@@ -13,7 +13,6 @@ extern const uint8_t __stop_bpfaot_support[] __attribute__((visibility("hidden")
 extern const uint8_t bpfaot_push_entry[] __attribute__((visibility("hidden")));
 extern const uint8_t bpfaot_pop_entry[] __attribute__((visibility("hidden")));
 extern const uint8_t bpfaot_sweep_entry[] __attribute__((visibility("hidden")));
-extern const uint8_t bpfaot_batch_entry[] __attribute__((visibility("hidden")));
 }
 
 SupportCode host_support() {
@@ -21,7 +20,7 @@ SupportCode host_support() {
     return static_cast<uint32_t>(entry - __start_bpfaot_support);
   };
   return {{__start_bpfaot_support, __stop_bpfaot_support}, offset(bpfaot_push_entry),
-          offset(bpfaot_pop_entry), offset(bpfaot_sweep_entry), offset(bpfaot_batch_entry)};
+          offset(bpfaot_pop_entry), offset(bpfaot_sweep_entry)};
 }
 
 #else

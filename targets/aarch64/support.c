@@ -30,9 +30,4 @@ __asm__(".pushsection bpfaot_support, \"ax\", @progbits\n"
         "bpfaot_entry bpfaot_push_entry, bpfaot_push_slow\n"
         "bpfaot_entry bpfaot_pop_entry, bpfaot_pop_slow\n"
         "bpfaot_entry bpfaot_sweep_entry, bpfaot_sweep\n"
-        ".globl bpfaot_batch_entry\n"
-        ".hidden bpfaot_batch_entry\n"
-        "bpfaot_batch_entry:\n" /* x0: calls, x1: count; ends in a breakpoint */
-        "  bl bpfaot_batch\n"
-        "  brk #0\n"
         ".popsection");

@@ -31,11 +31,5 @@ __asm__(".pushsection bpfaot_support, \"ax\", @progbits\n"
         "bpfaot_entry bpfaot_push_entry, bpfaot_push_slow\n"
         "bpfaot_entry bpfaot_pop_entry, bpfaot_pop_slow\n"
         "bpfaot_entry bpfaot_sweep_entry, bpfaot_sweep\n"
-        ".globl bpfaot_batch_entry\n"
-        ".hidden bpfaot_batch_entry\n"
-        ".balign 4\n"
-        "bpfaot_batch_entry:\n" /* a0: calls, a1: count; ends in a breakpoint */
-        "  call bpfaot_batch\n"
-        "  ebreak\n"
         ".option pop\n"
         ".popsection");
