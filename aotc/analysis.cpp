@@ -56,8 +56,9 @@ std::optional<Diagnostic> check_machine(const verifier::VerifiedProgram& verifie
 }
 
 void analyse_program(const std::shared_ptr<const bpf::Object>& object, size_t index,
-                     const CompileOptions& options, ProgramVerdict& verdict) {
-  auto linked = bpf::link_program(object, index, {.ctx_arch = options.ctx_machine});
+                     const CompileOptions& options, const std::shared_ptr<const bpf::CoreTypes>& types,
+                     ProgramVerdict& verdict) {
+  auto linked = bpf::link_program(object, index, {.ctx_arch = options.ctx_machine, .types = types});
   if (!linked) {
     verdict.fault = linked.error();
     return;
@@ -84,7 +85,8 @@ std::string_view word(const ProgramVerdict& verdict) {
 } // namespace
 
 std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
-                                    const CompileOptions& options) {
+                                    const CompileOptions& options,
+                                    const std::shared_ptr<const bpf::CoreTypes>& types) {
   std::vector<ProgramVerdict> verdicts;
   for (size_t i = 0; i < object->programs.size(); ++i) {
     const bpf::ProgramEntry& entry = object->programs[i];
@@ -102,7 +104,7 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
     else if (!is_judged(entry.kind, options))
       verdict.fault = unsupported_kind(entry);
     else
-      analyse_program(object, i, options, verdict);
+      analyse_program(object, i, options, types, verdict);
     verdicts.push_back(std::move(verdict));
   }
   return verdicts;

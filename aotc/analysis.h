@@ -4,6 +4,7 @@
 #pragma once
 
 #include "aotc/command_line.h"
+#include "bpf/core_resolve.h"
 #include "bpf/object.h"
 #include "support/diagnostic.h"
 #include "verifier/verifier.h"
@@ -24,9 +25,11 @@ struct ProgramVerdict {
   std::optional<Diagnostic> fault;
 };
 
-// The programs that the options select, in file order.
+// The programs that the options select, in file order. `types`: what CO-RE relocations are resolved
+// against; null = those that need it are refused.
 std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
-                                    const CompileOptions& options);
+                                    const CompileOptions& options,
+                                    const std::shared_ptr<const bpf::CoreTypes>& types = nullptr);
 
 // {"programs":[{"section","name","verdict","code","message","file","line","insn"}]}
 std::string verdicts_as_json(const std::vector<ProgramVerdict>& verdicts);

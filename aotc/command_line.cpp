@@ -94,6 +94,7 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
   case kOption_program: options.programs.push_back(option.value); return {};
   case kOption_section: options.sections.push_back(option.value); return {};
   case kOption_ctx_arch: options.ctx_machine = TRY(parse_ctx_machine(option.value)); return {};
+  case kOption_btf: options.btf = option.value; return {};
   case kOption_fix_maps: options.fix_maps = true; return {};
   case kOption_opt_level:
     if (!parse_number(option.value, options.opt_level) || options.opt_level < 0 ||

@@ -46,6 +46,7 @@ struct CompileOptions {
   std::vector<std::string> programs, sections;            // empty = all
   bpf::CtxMachine ctx_machine = bpf::CtxMachine::unknown; // unknown = as the object says
   std::string cpu;                                        // "" = the target's default
+  std::string btf;                                        // file of types for CO-RE, "" = none
   std::string resource_dir;                               // "" = beside the executable
   uint64_t step_limit = 1'000'000;
   int opt_level = 2;

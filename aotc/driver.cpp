@@ -34,6 +34,8 @@ public:
 private:
   Status act() {
     object_ = std::make_shared<const bpf::Object>(TRY(bpf::read_object_file(options_.input)));
+    if (!options_.btf.empty())
+      types_ = TRY(bpf::CoreTypes::read_file(options_.btf));
     finished("read");
     switch (options_.action) {
     case Action::list:
@@ -58,7 +60,7 @@ private:
   }
 
   Status report_verdicts() {
-    const std::vector<ProgramVerdict> verdicts = analyse(object_, options_);
+    const std::vector<ProgramVerdict> verdicts = analyse(object_, options_, types_);
     finished("verify");
     for (const ProgramVerdict& verdict : verdicts) {
       outcome_.failed |= !verdict.verified;
@@ -78,7 +80,7 @@ private:
   Result<std::vector<verifier::VerifiedProgram>> accepted_programs() {
     report_map_faults();
     std::vector<verifier::VerifiedProgram> programs;
-    for (ProgramVerdict& verdict : analyse(object_, options_)) {
+    for (ProgramVerdict& verdict : analyse(object_, options_, types_)) {
       if (verdict.verified) {
         programs.push_back(std::move(*verdict.verified));
         continue;
@@ -152,6 +154,7 @@ private:
   DiagSink& sink_;
   Outcome outcome_;
   std::shared_ptr<const bpf::Object> object_;
+  std::shared_ptr<const bpf::CoreTypes> types_; // --btf
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
   std::clock_t last_cpu_ = std::clock();
 };

@@ -14,29 +14,6 @@ constexpr std::string_view kNames[] = {
     "enumval_exists",    "enumval_value",   "type_matches",
 };
 
-Failure malformed(const CoreRecord& record, const char* what) {
-  return fail(Code::kBtfExt, "CO-RE record at slot " + std::to_string(record.slot) + ": access '" +
-                                 record.access + "' " + what);
-}
-
-Result<std::vector<uint32_t>> parse_access(const CoreRecord& record) {
-  std::vector<uint32_t> steps;
-  const char* at = record.access.data();
-  const char* const end = at + record.access.size();
-  while (true) {
-    uint32_t value = 0;
-    const auto [next, error] = std::from_chars(at, end, value);
-    if (error != std::errc() || steps.size() >= 64)
-      return malformed(record, "is no list of indices");
-    steps.push_back(value);
-    if (next == end)
-      return steps;
-    if (*next != ':')
-      return malformed(record, "is no list of indices");
-    at = next + 1;
-  }
-}
-
 Result<std::string> field_path(const Btf& btf, const CoreRecord& record,
                                const std::vector<uint32_t>& steps) {
   std::string path;
@@ -50,7 +27,7 @@ Result<std::string> field_path(const Btf& btf, const CoreRecord& record,
     }
     const auto members = btf.members(type);
     if (steps[i] >= members.size())
-      return malformed(record, "leads to a member that does not exist");
+      return malformed_core_access(record, "leads to a member that does not exist");
     const BtfMember& member = members[steps[i]];
     if (!member.name.empty())
       path += (path.empty() ? "" : ".") + std::string(member.name);
@@ -60,6 +37,30 @@ Result<std::string> field_path(const Btf& btf, const CoreRecord& record,
 }
 
 } // namespace
+
+Failure malformed_core_access(const CoreRecord& record, const char* what) {
+  return fail(Code::kBtfExt, "CO-RE record at slot " + std::to_string(record.slot) + ": access '" +
+                                 record.access + "' " + what);
+}
+
+Result<std::vector<uint32_t>> parse_core_access(const CoreRecord& record) {
+  constexpr size_t kMaxSteps = 64;
+  std::vector<uint32_t> steps;
+  const char* at = record.access.data();
+  const char* const end = at + record.access.size();
+  while (true) {
+    uint32_t value = 0;
+    const auto [next, error] = std::from_chars(at, end, value);
+    if (error != std::errc() || steps.size() >= kMaxSteps)
+      return malformed_core_access(record, "is no list of indices");
+    steps.push_back(value);
+    if (next == end)
+      return steps;
+    if (*next != ':')
+      return malformed_core_access(record, "is no list of indices");
+    at = next + 1;
+  }
+}
 
 std::string_view core_kind_name(CoreKind kind) {
   const auto number = static_cast<size_t>(kind);
@@ -78,7 +79,7 @@ std::string_view core_essential_name(std::string_view name) {
 }
 
 Result<std::string> describe_core_target(const Btf& btf, const CoreRecord& record) {
-  const auto steps = TRY(parse_access(record));
+  const auto steps = TRY(parse_core_access(record));
   const std::string root = btf.name_of(record.type);
   if (is_field_kind(record.kind)) {
     const std::string path = TRY(field_path(btf, record, steps));
@@ -87,7 +88,7 @@ Result<std::string> describe_core_target(const Btf& btf, const CoreRecord& recor
   if (record.kind == CoreKind::enumval_exists || record.kind == CoreKind::enumval_value) {
     const auto values = btf.enumerators(btf.resolved(record.type));
     if (steps[0] >= values.size())
-      return malformed(record, "leads to an enumerator that does not exist");
+      return malformed_core_access(record, "leads to an enumerator that does not exist");
     return root + "::" + std::string(values[steps[0]].name);
   }
   return root;

@@ -42,6 +42,10 @@ std::string_view core_kind_name(CoreKind kind); // "field_byte_offset"
 bool is_field_kind(CoreKind kind);
 // The name without the "___flavour" that bpf_core_* macros use to tell versions apart.
 std::string_view core_essential_name(std::string_view name);
+// "0:1:2" as numbers, at least one. [btf-ext-malformed]
+Result<std::vector<uint32_t>> parse_core_access(const CoreRecord& record);
+// The error of a record whose access `what`.
+Failure malformed_core_access(const CoreRecord& record, const char* what);
 // "struct task_struct::nsproxy.mnt_ns", "enum bpf_func_id::BPF_FUNC_x", "struct sock". The access
 // string must fit the types. [btf-ext-malformed]
 Result<std::string> describe_core_target(const Btf& btf, const CoreRecord& record);

@@ -221,6 +221,29 @@ Result<ElfFile> read_elf(std::span<const uint8_t> bytes) {
   return Reader(bytes).read();
 }
 
+Result<std::span<const uint8_t>> find_elf_section(std::span<const uint8_t> bytes, std::string_view name) {
+  elf_version(EV_CURRENT);
+  const std::unique_ptr<Elf, CloseElf> elf(elf_memory(
+      const_cast<char*>(reinterpret_cast<const char*>(bytes.data())), bytes.size())); // it does not write
+  size_t names = 0;
+  if (!elf || elf_kind(elf.get()) != ELF_K_ELF || elf_getshdrstrndx(elf.get(), &names) != 0)
+    return fail(Code::kNotElf, "the file is no ELF file with sections");
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf.get(), section)) != nullptr;) {
+    GElf_Shdr header;
+    const char* found = nullptr;
+    if (gelf_getshdr(section, &header) == nullptr ||
+        (found = elf_strptr(elf.get(), names, header.sh_name)) == nullptr || name != found)
+      continue;
+    if (header.sh_type == SHT_NOBITS || (header.sh_flags & SHF_COMPRESSED) != 0)
+      return malformed("section '" + std::string(name) + "' has no plain bytes");
+    const auto data = slice(bytes, header.sh_offset, header.sh_size);
+    if (!data)
+      return truncated("section '" + std::string(name) + "'", header.sh_offset + header.sh_size, bytes.size());
+    return *data;
+  }
+  return malformed("the file has no section '" + std::string(name) + "'");
+}
+
 std::optional<uint32_t> ElfFile::find_section(std::string_view name) const {
   for (uint32_t i = 1; i < sections.size(); ++i)
     if (sections[i].name == name)

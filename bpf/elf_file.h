@@ -73,5 +73,8 @@ struct ElfFile {
 
 // Names and data of the result are views into `bytes`.
 Result<ElfFile> read_elf(std::span<const uint8_t> bytes);
+// The bytes of one section of any 64-bit little-endian ELF file, e.g. .BTF of a kernel image.
+// [not-elf] [elf-malformed] [elf-truncated]
+Result<std::span<const uint8_t>> find_elf_section(std::span<const uint8_t> bytes, std::string_view name);
 
 } // namespace bpfaot::bpf

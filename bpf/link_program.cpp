@@ -191,7 +191,8 @@ private:
   }
 
   // The compiler has written the value for the types of the object itself. That is right for the
-  // context, whose layout the target's registers are mapped from, and for ids of local types.
+  // context, whose layout the target's registers are mapped from, and for ids of local types. All
+  // others are adjusted to the types that the user gave.
   Status check_core_records(const CodeRange& range, uint32_t base,
                             const std::vector<InsnIndex>& index_of) {
     for (const CoreRecord& record : records_of(object_.ext.core, range)) {
@@ -201,16 +202,33 @@ private:
                     "CO-RE record inside an instruction of function '" + range.name + "'");
       if (record.kind == CoreKind::type_id_local)
         continue;
-      const std::string what = TRY(describe_core(object_.btf, record));
       if (is_context_type(object_.btf, record.type)) {
         if (core_machine_ == CtxMachine::unknown)
           core_machine_ = machine_of_layout(object_.btf, record.type);
         continue;
       }
-      return at(
-          Failure(make_error(Code::kCoreUnsupported, "CO-RE relocation " + what)
-                      .values("a type of the kernel", "pt_regs, user_pt_regs or user_regs_struct")),
-          range, base, slot, &program_->at(index_of[slot]).insn);
+      if (options_.types == nullptr)
+        return at(Failure(make_error(Code::kCoreUnsupported,
+                                     "CO-RE relocation " + TRY(describe_core(object_.btf, record)))
+                              .values("a type of the kernel",
+                                      "pt_regs, user_pt_regs or user_regs_struct")),
+                  range, base, slot, &program_->at(index_of[slot]).insn);
+      TRY(apply_core_record(record, program_->insns[index_of[slot].value], range, base, slot));
+    }
+    return {};
+  }
+
+  Status apply_core_record(const CoreRecord& record, ProgramInsn& item, const CodeRange& range,
+                           uint32_t base, uint32_t slot) {
+    auto answer = resolve_core(object_.btf, record, *options_.types);
+    auto applied = answer ? apply_core(item.insn, record, *answer)
+                          : Result<bool>(std::move(answer).take_error());
+    if (!applied)
+      return at(std::move(applied).take_error(), range, base, slot, &item.insn);
+    if (!*applied) {
+      item.poisoned = true;
+      program_->poison.emplace(item.slot.value,
+                               "CO-RE: no " + TRY(describe_core(object_.btf, record)));
     }
     return {};
   }

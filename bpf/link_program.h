@@ -5,6 +5,7 @@
 // hide the others.
 #pragma once
 
+#include "bpf/core_resolve.h"
 #include "bpf/object.h"
 #include "bpf/program.h"
 
@@ -14,6 +15,7 @@ namespace bpfaot::bpf {
 
 struct LinkOptions {
   CtxMachine ctx_arch = CtxMachine::unknown; // --ctx-arch: used when the object does not say
+  std::shared_ptr<const CoreTypes> types;    // --btf: what CO-RE records are resolved against
 };
 
 // `program_index` is a position in object->programs. Diagnostics carry slot, instruction and source

@@ -9,6 +9,7 @@
 #include "bpf/map_def.h"
 #include "bpf/section.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ struct Program {
   std::vector<ProgramInsn> insns;
   std::vector<Function> functions; // [0] is the entry
   std::vector<LineInfo> lines;
+  std::map<uint32_t, std::string> poison; // why an instruction is poisoned, by slot, where it is known
   std::shared_ptr<const Object> object; // maps, BTF, licence
   CtxMachine ctx_machine = CtxMachine::unknown;
 

@@ -132,10 +132,13 @@ Status Walker::walk_instruction() {
   const bpf::ProgramInsn& at = program_.at(here);
   explored_.count_step(is_jump(at.insn));
   facts_.before(state_, liveness_.before(here).regs);
-  if (at.poisoned && !std::holds_alternative<bpf::CallKfunc>(at.insn))
+  if (at.poisoned && !std::holds_alternative<bpf::CallKfunc>(at.insn)) {
+    const auto why = program_.poison.find(at.slot.value);
     return error(Code::kPoisoned,
-                 "this instruction depends on a relocation that cannot be resolved", "reached",
-                 "a guard that makes it unreachable, e.g. bpf_core_field_exists()");
+                 "this instruction depends on a relocation that cannot be resolved" +
+                     (why != program_.poison.end() ? " (" + why->second + ")" : std::string()),
+                 "reached", "a guard that makes it unreachable, e.g. bpf_core_field_exists()");
+  }
   moved_ = false;
   TRY(std::visit([this](const auto& insn) { return on(insn); }, at.insn));
   if (ended_ || moved_)
