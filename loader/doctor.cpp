@@ -200,11 +200,7 @@ void add_system(std::vector<Finding>& list) {
   const bool is_old = major < 5 || (major == 5 && minor < 6);
   list.push_back({"kernel", is_old ? Health::limited : Health::ok, kNobody, names.release,
                   is_old ? "nothing before 5.6 is tested; pidfd_getfd is missing" : ""});
-  const targets::Target& host = targets::host();
-  const targets::Patcher* patcher = targets::find_patcher(host.e_machine);
-  const bool can_patch = patcher != nullptr;
-  list.push_back({"machine", can_patch ? Health::ok : Health::no, kNeededByBoth, std::string(host.name),
-                  can_patch ? "" : "code of this machine cannot be patched"});
+  list.push_back({"machine", Health::ok, kNeededByBoth, std::string(targets::host().name), ""});
   const long page = sysconf(_SC_PAGESIZE);
   list.push_back({"page-size", page == 4096 ? Health::ok : Health::limited, kNobody, std::to_string(page),
                   page == 4096 ? "" : "only pages of 4096 bytes are tested"});
@@ -263,22 +259,19 @@ extern const ptrdiff_t __rseq_offset __attribute__((weak));
 }
 
 void add_processor(std::vector<Finding>& list) {
-  const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
   const bool registered = &__rseq_size != nullptr && __rseq_size != 0;
   list.push_back({"rseq", registered ? Health::ok : Health::limited, kNobody,
                   registered ? "registered by the C library at offset " + std::to_string(__rseq_offset)
                              : std::string("not registered by the C library of bpf-aot"),
                   registered ? "" : "the processor's number comes from elsewhere"});
-  if (patcher != nullptr) {
-    const targets::ProcessFacts facts = patcher->facts(getauxval(AT_HWCAP2));
-    const bool by_call = facts.cpu_method == BPFAOT_CPU_SYSCALL;
-    list.push_back({"cpu-number", by_call ? Health::limited : Health::ok, kNobody,
-                    by_call ? "getcpu" : facts.cpu_method == BPFAOT_CPU_RDPID ? "rdpid" : "rseq",
-                    by_call ? "each hit of a program with per-CPU maps makes a system call" : ""});
-    const bool slow = facts.thread_method == BPFAOT_THREAD_SYSCALL;
-    list.push_back({"thread-pointer", slow ? Health::limited : Health::ok, kNobody, slow ? "a system call" : "a register",
-                    slow ? "each hit of a return probe makes a system call" : ""});
-  }
+  const targets::ProcessFacts facts = targets::host_patcher().facts(getauxval(AT_HWCAP2));
+  const bool by_call = facts.cpu_method == BPFAOT_CPU_SYSCALL;
+  list.push_back({"cpu-number", by_call ? Health::limited : Health::ok, kNobody,
+                  by_call ? "getcpu" : facts.cpu_method == BPFAOT_CPU_RDPID ? "rdpid" : "rseq",
+                  by_call ? "each hit of a program with per-CPU maps makes a system call" : ""});
+  const bool slow = facts.thread_method == BPFAOT_THREAD_SYSCALL;
+  list.push_back({"thread-pointer", slow ? Health::limited : Health::ok, kNobody, slow ? "a system call" : "a register",
+                  slow ? "each hit of a return probe makes a system call" : ""});
   const std::string cpu = text_file("/proc/cpuinfo") + " ";
   std::string found;
   for (const std::string_view feature : {"fsgsbase", "rdpid", "user_shstk", "ibt", "paca", "bti", "gcs", "zicfilp", "zicfiss"})

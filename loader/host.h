@@ -8,8 +8,8 @@
 
 namespace bpfaot::loader {
 
-// How its code is patched. [attach-machine] when it cannot be, or when its pages are not of 4 KiB, which
-// all placing of memory here counts on.
+// How its code is patched. [attach-machine] when its pages are not of 4 KiB, which all placing of memory
+// here counts on.
 Result<const targets::Patcher*> host_patcher();
 
 } // namespace bpfaot::loader

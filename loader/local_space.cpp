@@ -5,7 +5,6 @@
 #include "loader/local_space.h"
 
 #include "targets/patch.h"
-#include "targets/target.h"
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -86,11 +85,9 @@ Status LocalImage::finish(const Image& image, const Session& session) {
   addresses.process = reinterpret_cast<uint64_t>(process_);
   addresses.fork_page = reinterpret_cast<uint64_t>(fork_page_);
   addresses.page_size = static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
-  if (const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine)) {
-    const targets::ProcessFacts facts = patcher->facts(getauxval(AT_HWCAP2));
-    addresses.cpu_method = facts.cpu_method;
-    addresses.thread_method = facts.thread_method;
-  }
+  const targets::ProcessFacts facts = targets::host_patcher().facts(getauxval(AT_HWCAP2));
+  addresses.cpu_method = facts.cpu_method;
+  addresses.thread_method = facts.thread_method;
 #if BPFAOT_LIBC_RSEQ
   if (__rseq_size != 0) {
     addresses.cpu_method = BPFAOT_CPU_RSEQ;

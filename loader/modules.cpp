@@ -389,9 +389,9 @@ template <class Visit> void for_each_relocation(const ElfView& elf, Visit visit)
 // relocation with this resolver fills. Before the dynamic linker has done that, it is not code.
 Result<uint64_t> Modules::resolve_ifunc(AddressSpace& space, const Module& module, const ElfSymbol& symbol) {
   std::optional<uint64_t> choice;
-  const targets::Patcher* patcher = targets::find_patcher(module.elf().machine());
+  const targets::Patcher& patcher = targets::host_patcher();
   for_each_relocation(module.elf(), [&](const Elf64_Rela& relocation) {
-    if (choice || patcher == nullptr || ELF64_R_TYPE(relocation.r_info) != patcher->irelative_relocation ||
+    if (choice || module.elf().machine() != patcher.e_machine || ELF64_R_TYPE(relocation.r_info) != patcher.irelative_relocation ||
         static_cast<uint64_t>(relocation.r_addend) != symbol.value) {
       return;
     }

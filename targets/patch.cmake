@@ -4,6 +4,7 @@
 # a compiler likes to add to functions.
 add_library(bpfaot_patch STATIC
   ${CMAKE_CURRENT_LIST_DIR}/patch.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/host_patcher.cpp
   ${CMAKE_CURRENT_LIST_DIR}/support_code.cpp
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/decode.cpp
   ${CMAKE_CURRENT_LIST_DIR}/aarch64/facts.cpp

@@ -241,7 +241,10 @@ struct Patcher {
   uint32_t breakpoint_pc_bias; // pc minus address when a breakpoint is reported
 };
 
-// Null when sites of that machine cannot be patched.
+// Of the machine that this program is built for. What uses only this one is linked without the others'.
+const Patcher& host_patcher();
+
+// Of any machine; null when sites of that machine cannot be patched.
 const Patcher* find_patcher(uint16_t e_machine);
 
 } // namespace bpfaot::targets

@@ -3,7 +3,7 @@
 // bpf-aot detach: asks the bpf-aot that attached to take its probes out; when that one is gone, puts
 // the bytes of its record back.
 #include "loader/watch.h"
-#include "targets/target.h"
+#include "targets/patch.h"
 
 #include <poll.h>
 #include <sys/syscall.h>
@@ -69,11 +69,7 @@ Status detach_one(const SessionRecord& record, Registry& registry) {
   if (!is_own_loader && is_alive(record.loader)) {
     return fail(Code::kRegistry, "bpf-aot (process " + std::to_string(record.loader.pid) + "), which attached, does not answer");
   }
-  const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
-  if (patcher == nullptr) {
-    return fail(Code::kAttachMachine, "code of " + std::string(targets::host().name) + " cannot be patched");
-  }
-  return take_out(record, registry, *patcher);
+  return take_out(record, registry, targets::host_patcher());
 }
 
 } // namespace

@@ -19,7 +19,7 @@ for library in "$BUILD"/lib/bpf-aot/*/libbpfaot-preload.so; do
     "$(readelf --wide --program-headers "$library" | awk '/ (LOAD|GNU_STACK) / && / RWE|GNU_STACK.*E /')"
   complain_if "${name}_has_relative_relocations_only" \
     "$(readelf --wide --relocs "$library" | grep -E '^[0-9a-f]{8,} ' | grep -v '_RELATIVE')"
-  complain_if "${name}_is_small" "$(find "$library" -size +1280k -printf '%s bytes\n')"
+  complain_if "${name}_is_small" "$(find "$library" -size +1024k -printf '%s bytes\n')"
 done
 [ "$checked" -gt 0 ] || skip_all "libbpfaot-preload.so is not built"
 finish

@@ -148,7 +148,7 @@ Status killed(int pid, const Image& image, const targets::Patcher& patcher, cons
 
 Status run(int pid, const char* probe, const std::string& file, const char* cycles, Totals& totals) {
   const Image image = TRY(open_image(probe));
-  const targets::Patcher* patcher = targets::find_patcher(targets::host().e_machine);
+  const targets::Patcher* patcher = &targets::host_patcher();
   std::vector<std::string> unattached;
   const std::vector<ProbeWish> wishes =
       TRY(make_wishes(image, {"on_entry=uprobe:" + file + ":work", "on_return=uretprobe:" + file + ":work"}, unattached));

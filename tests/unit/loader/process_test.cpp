@@ -18,12 +18,11 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "targets/target.h"
 
 namespace bpfaot::loader {
 namespace {
 
-const targets::Patcher& patcher() { return *targets::find_patcher(targets::host().e_machine); }
+const targets::Patcher& patcher() { return targets::host_patcher(); }
 
 struct Shared { // between test and child
   std::atomic<uint64_t> counter, read_result, signals, stop;
@@ -33,8 +32,6 @@ struct Shared { // between test and child
 class ProcessTest : public testing::Test {
 protected:
   void SetUp() override {
-    if (targets::find_patcher(targets::host().e_machine) == nullptr)
-      GTEST_SKIP() << "no patcher for this machine";
     shared_ = static_cast<Shared*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     shared_ = new (shared_) Shared();
   }
