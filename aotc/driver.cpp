@@ -112,19 +112,22 @@ private:
     if (outcome_.failed)
       return {};
     const std::string output = TRY(output_for(options_, target));
-    if (options_.print_link)
-      for (const std::string& word : linker::link_arguments(target, "probe.o", output))
-        outcome_.progress += word + (word == "probe.o" ? "\n" : " ");
+    const ImageRequest request{.options = options_,
+                               .target = target,
+                               .object = *object_,
+                               .programs = programs,
+                               .finished = [this](std::string_view stage) { finished(stage); }};
+    if (options_.print_link) {
+      for (const std::string& word : link_command(request, output))
+        outcome_.progress += word + " ";
+      outcome_.progress.back() = '\n';
+    }
     std::vector<uint8_t> bytes;
     if (options_.emit <= Emit::facts) {
       const std::string text = print_stage(options_.emit, programs);
       bytes.assign(text.begin(), text.end());
     } else {
-      bytes = TRY(make_image({.options = options_,
-                              .target = target,
-                              .object = *object_,
-                              .programs = programs,
-                              .finished = [this](std::string_view stage) { finished(stage); }}));
+      bytes = TRY(make_image(request));
     }
     TRY(write_file_atomically(output, bytes, options_.emit == Emit::shared_object ? 0755 : 0644));
     if (options_.verbose)

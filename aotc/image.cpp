@@ -4,6 +4,7 @@
 #include "aotc/codegen.h"
 #include "aotc/context_layout.h"
 #include "aotc/manifest.h"
+#include "aotc/optimise.h"
 #include "linker/linker.h"
 
 #include <bpfaot/abi.h>
@@ -27,6 +28,10 @@ RegisterUse register_use(std::span<const verifier::VerifiedProgram> programs) {
   return attached ? RegisterUse::general_only : RegisterUse::all;
 }
 
+std::string resource_dir(const CompileOptions& options) {
+  return options.resource_dir.empty() ? Runtime::default_directory() : options.resource_dir;
+}
+
 class ImageMaker {
 public:
   explicit ImageMaker(const ImageRequest& request)
@@ -36,11 +41,10 @@ public:
 
   Result<std::vector<uint8_t>> run() {
     machine_ = TRY(create_machine(target_, cpu_, options_.opt_level));
-    Runtime runtime = TRY(Runtime::read(options_.resource_dir.empty() ? Runtime::default_directory()
-                                                                      : options_.resource_dir,
-                                        target_, context_));
+    Runtime runtime = TRY(Runtime::read(resource_dir(options_), target_, context_));
     finished("runtime");
     const std::unique_ptr<llvm::Module> module = TRY(lower(runtime));
+    native_stacks_ = runtime.native_stacks();
     TRY(std::move(runtime).link_into(*module, target_, cpu_, use_));
     TRY(check_module(*module));
     finished("lower");
@@ -93,12 +97,13 @@ private:
   }
 
   Result<std::vector<uint8_t>> link(llvm::Module& module) {
-    const CallGraph calls(module);
+    const CallGraph calls(module, native_stacks_);
     NativeObject object = TRY(emit_object(module, *machine_));
     finished("codegen");
     if (options_.emit == Emit::object)
       return std::move(object.bytes);
-    std::vector<uint8_t> image = TRY(linker::link_shared(target_, object.bytes));
+    std::vector<uint8_t> image = TRY(linker::link_shared(
+        target_, object.bytes, Runtime::native_path(resource_dir(options_), target_, use_)));
     std::vector<uint32_t> stacks;
     for (const std::string& entry : entry_names_)
       stacks.push_back(calls.worst_stack(entry, object.frames));
@@ -117,9 +122,17 @@ private:
   std::unique_ptr<llvm::TargetMachine> machine_;
   std::vector<LoweredProgram> lowered_;
   std::vector<std::string> entry_names_;
+  std::map<std::string, uint64_t> native_stacks_;
 };
 
 } // namespace
+
+std::vector<std::string> link_command(const ImageRequest& request, const std::string& output) {
+  return linker::link_arguments(request.target, "probe.o",
+                                Runtime::native_path(resource_dir(request.options), request.target,
+                                                     register_use(request.programs)),
+                                output);
+}
 
 Result<std::vector<uint8_t>> make_image(const ImageRequest& request) {
   return ImageMaker(request).run();

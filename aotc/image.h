@@ -24,5 +24,7 @@ struct ImageRequest {
 
 // The bytes that options.emit asks for, llvm-ir-unopt or later.
 Result<std::vector<uint8_t>> make_image(const ImageRequest& request);
+// What the linker is called with to make `output` from the programs' object, "probe.o".
+std::vector<std::string> link_command(const ImageRequest& request, const std::string& output);
 
 } // namespace bpfaot::aotc

@@ -15,12 +15,14 @@
 
 namespace bpfaot::linker {
 
-// ET_REL bytes to ET_DYN bytes. [link] carries lld's own words.
+// ET_REL bytes to ET_DYN bytes, with what they need of the object file `library` ("" = nothing).
+// [link] carries lld's own words.
 Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
-                                         std::span<const uint8_t> object);
+                                         std::span<const uint8_t> object,
+                                         const std::string& library);
 // The arguments that link_shared() gives to lld, for -###.
 std::vector<std::string> link_arguments(const targets::Target& target, const std::string& object,
-                                        const std::string& output);
+                                        const std::string& library, const std::string& output);
 std::string lld_version();
 
 // Patches sizes, worst-case stacks (by program index) and the digest into the descriptor.

@@ -55,9 +55,10 @@ private:
 } // namespace
 
 std::vector<std::string> link_arguments(const targets::Target& target, const std::string& object,
-                                        const std::string& output) {
+                                        const std::string& library, const std::string& output) {
   const std::string page = std::to_string(target.page_size);
-  return {"ld.lld",
+  std::vector<std::string> words = {
+          "ld.lld",
           "-m",
           std::string(target.lld_emulation),
           "-shared",
@@ -86,6 +87,9 @@ std::vector<std::string> link_arguments(const targets::Target& target, const std
           "-o",
           output,
           object};
+  if (!library.empty())
+    words.push_back(library);
+  return words;
 }
 
 // Both come from one source release; lld's own version header is not installed.
@@ -94,13 +98,14 @@ std::string lld_version() {
 }
 
 Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
-                                         std::span<const uint8_t> object) {
+                                         std::span<const uint8_t> object,
+                                         const std::string& library) {
   const PrivateDirectory directory;
   if (!directory.valid())
     return fail(Code::kIo, "cannot make a directory for the linker");
   TRY(write_file_atomically(directory.object(), object, 0600));
   const std::vector<std::string> arguments =
-      link_arguments(target, directory.object(), directory.output());
+      link_arguments(target, directory.object(), library, directory.output());
   std::vector<const char*> pointers;
   for (const std::string& argument : arguments)
     pointers.push_back(argument.c_str());

@@ -16,7 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* RT_INLINE must fold into the program; RT_COLD must stay out of its way. */
+/* RT_HELPER and RT_INLINE must fold into the program. RT_COLD and RT_SLOW must stay out of its way:
+ * they, and what else is not inlined when bpf-aotc is built, are compiled once, for the lowest
+ * processor of the machine, and cannot call helpers. */
 #define RT_INLINE static inline __attribute__((always_inline))
 #define RT_COLD __attribute__((noinline, cold)) RT_PRESERVE_MOST
 #define RT_SLOW __attribute__((noinline)) RT_PRESERVE_MOST

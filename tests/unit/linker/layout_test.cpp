@@ -126,7 +126,7 @@ TEST_F(Layout, TruncatedFilesAreRefused) {
 TEST(Linking, AnUndefinedSymbolIsNamed) {
   const auto object = read_file(TEST_UNDEFINED_OBJECT);
   ASSERT_TRUE(object);
-  const auto linked = link_shared(target(), *object);
+  const auto linked = link_shared(target(), *object, "");
   ASSERT_FALSE(linked);
   EXPECT_EQ(linked.error().code, Code::kLink);
   EXPECT_NE(linked.error().message.find("nobody_has_this"), std::string::npos)
