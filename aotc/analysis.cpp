@@ -5,6 +5,7 @@
 #include "bpf/link_program.h"
 #include "bpf/maps.h"
 #include "support/json.h"
+#include "support/options.h"
 
 #include <algorithm>
 
@@ -82,7 +83,32 @@ std::string_view word(const ProgramVerdict& verdict) {
   return code_verdict(verdict.fault->code) == Verdict::unsupported ? "unsupported" : "reject";
 }
 
+Status check_names(std::string_view what, const std::vector<std::string>& wanted,
+                   const std::vector<std::string_view>& there) {
+  for (const std::string& name : wanted) {
+    if (std::find(there.begin(), there.end(), name) != there.end())
+      continue;
+    Diagnostic error = make_error(Code::kProgramUnknown,
+                                  "the object has no " + std::string(what) + " '" + name + "'");
+    if (const std::string near = nearest(name, there); !near.empty())
+      error.hints.push_back("did you mean '" + near + "'?");
+    error.hints.push_back("--list shows what it has");
+    return Failure(std::move(error));
+  }
+  return {};
+}
+
 } // namespace
+
+Status check_selection(const bpf::Object& object, const CompileOptions& options) {
+  std::vector<std::string_view> names, sections;
+  for (const bpf::ProgramEntry& entry : object.programs) {
+    names.push_back(entry.name);
+    sections.push_back(entry.section);
+  }
+  TRY(check_names("program", options.programs, names));
+  return check_names("section", options.sections, sections);
+}
 
 std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
                                     const CompileOptions& options,
@@ -110,9 +136,21 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
   return verdicts;
 }
 
-std::string verdicts_as_json(const std::vector<ProgramVerdict>& verdicts) {
-  JsonWriter json;
-  json.begin_object().key("programs").begin_array();
+std::optional<ProgramStats> stats_of(const ProgramVerdict& verdict) {
+  if (!verdict.verified)
+    return std::nullopt;
+  const verifier::Facts& facts = verdict.verified->facts();
+  ProgramStats stats{.insns = verdict.program->slot_count(),
+                     .walked = facts.steps,
+                     .functions = static_cast<uint32_t>(facts.functions.size()),
+                     .helpers = static_cast<uint32_t>(facts.helpers.size())};
+  for (const verifier::FunctionFacts& function : facts.functions)
+    stats.stack = std::max(stats.stack, function.stack_depth);
+  return stats;
+}
+
+void write_verdicts(JsonWriter& json, std::span<const ProgramVerdict> verdicts, bool with_stats) {
+  json.key("programs").begin_array();
   for (const ProgramVerdict& verdict : verdicts) {
     json.begin_object();
     json.key("section").value(verdict.section).key("name").value(verdict.name);
@@ -137,13 +175,34 @@ std::string verdicts_as_json(const std::vector<ProgramVerdict>& verdicts) {
       json.key("found").value(fault->found);
     if (fault != nullptr && !fault->needed.empty())
       json.key("needed").value(fault->needed);
+    if (const auto stats = with_stats ? stats_of(verdict) : std::nullopt)
+      json.key("stats")
+          .begin_object()
+          .key("insns")
+          .value(stats->insns)
+          .key("walked")
+          .value(stats->walked)
+          .key("functions")
+          .value(stats->functions)
+          .key("stack")
+          .value(stats->stack)
+          .key("helpers")
+          .value(stats->helpers)
+          .end_object();
     json.end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+}
+
+std::string verdicts_as_json(std::span<const ProgramVerdict> verdicts, bool with_stats) {
+  JsonWriter json;
+  json.begin_object();
+  write_verdicts(json, verdicts, with_stats);
+  json.end_object();
   return json.take() + "\n";
 }
 
-std::string verdicts_as_text(const std::vector<ProgramVerdict>& verdicts) {
+std::string verdicts_as_text(std::span<const ProgramVerdict> verdicts) {
   std::string text;
   for (const ProgramVerdict& verdict : verdicts) {
     std::string line(word(verdict));

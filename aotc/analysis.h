@@ -7,10 +7,12 @@
 #include "bpf/core_resolve.h"
 #include "bpf/object.h"
 #include "support/diagnostic.h"
+#include "support/json.h"
 #include "verifier/verifier.h"
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,15 +27,29 @@ struct ProgramVerdict {
   std::optional<Diagnostic> fault;
 };
 
+// Every --program and --section must be there. [program-unknown] names the nearest.
+Status check_selection(const bpf::Object& object, const CompileOptions& options);
+
 // The programs that the options select, in file order. `types`: what CO-RE relocations are resolved
 // against; null = those that need it are refused.
 std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
                                     const CompileOptions& options,
                                     const std::shared_ptr<const bpf::CoreTypes>& types = nullptr);
 
-// {"programs":[{"section","name","verdict","code","message","file","line","insn"}]}
-std::string verdicts_as_json(const std::vector<ProgramVerdict>& verdicts);
-std::string verdicts_as_text(const std::vector<ProgramVerdict>& verdicts);
+// What a program costs; nothing for one that is not accepted.
+struct ProgramStats {
+  uint32_t insns = 0;     // slots
+  uint64_t walked = 0;    // instructions that the verifier walked
+  uint32_t functions = 0; // with the entry
+  uint32_t stack = 0;     // bytes of eBPF stack of the largest function
+  uint32_t helpers = 0;   // different ones
+};
+std::optional<ProgramStats> stats_of(const ProgramVerdict& verdict);
+
+// "programs":[{"section","name","verdict","code","message","file","line","insn"}] into an object
+void write_verdicts(JsonWriter& json, std::span<const ProgramVerdict> verdicts, bool with_stats);
+std::string verdicts_as_json(std::span<const ProgramVerdict> verdicts, bool with_stats = false);
+std::string verdicts_as_text(std::span<const ProgramVerdict> verdicts);
 // --list
 std::string list_as_text(const bpf::Object& object);
 std::string list_as_json(const bpf::Object& object);

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "aotc/command_line.h"
 
-#include "aotc/machine.h"
-#include "linker/linker.h"
 #include "support/options.h"
-#include "verifier/verifier.h"
 
-#include <bpfaot/abi.h>
-
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -88,6 +84,10 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
     return {};
   case kOption_output: options.output = option.value; return {};
   case kOption_emit: return parse_emit(option.value, options);
+  case kOption_depfile: options.depfile = true; return {};
+  case kOption_depfile_path: options.depfile_path = option.value; return {};
+  case kOption_depfile_target: options.depfile_targets.push_back(option.value); return {};
+  case kOption_reproduce: options.reproduce = option.value; return {};
   case kOption_verify_only: options.action = Action::verify; return {};
   case kOption_json: options.json = true; return {};
   case kOption_list: options.action = Action::list; return {};
@@ -97,9 +97,12 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
   case kOption_btf: options.btf = option.value; return {};
   case kOption_fix_maps: options.fix_maps = true; return {};
   case kOption_opt_level:
-    if (!parse_number(option.value, options.opt_level) || options.opt_level < 0 ||
-        options.opt_level > 3)
-      return bad_value("-O", option.value, "0 to 3");
+    options.optimise_size = option.value == "s";
+    if (options.optimise_size)
+      options.opt_level = 2;
+    else if (!parse_number(option.value, options.opt_level) || options.opt_level < 0 ||
+             options.opt_level > 3)
+      return bad_value("-O", option.value, "0 to 3 or s");
     return {};
   case kOption_cpu:
     options.cpu = option.value;
@@ -111,12 +114,16 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
       return bad_value("--step-limit", option.value, "a number above 0");
     return {};
   case kOption_resource_dir: options.resource_dir = option.value; return {};
+  case kOption_linker_argument: options.linker_arguments.push_back(option.value); return {};
+  case kOption_llvm_argument: options.llvm_arguments.push_back(option.value); return {};
   case kOption_print_targets: options.action = Action::print_targets; return {};
   case kOption_print_resource_dir: options.action = Action::print_resource_dir; return {};
-  case kOption_verbose: options.verbose = true; return {};
+  case kOption_verbose: ++options.verbosity; return {};
+  case kOption_stats: options.stats = true; return {};
   case kOption_time_report: options.time_report = true; return {};
   case kOption_print_link: options.print_link = true; return {};
   case kOption_version: options.action = Action::version; return {};
+  case kOption_short_help: options.action = Action::short_help; return {};
   case kOption_help: options.action = Action::help; return {};
   case kOption_color:
     if (option.value == "auto")
@@ -137,8 +144,10 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
     if (!parse_number(option.value, options.error_limit))
       return bad_value("--error-limit", option.value, "a number");
     return {};
-  case kOption_werror: options.warnings_are_errors = true; return {};
-  case kOption_no_warnings: options.no_warnings = true; return {};
+  case kOption_warning: return options.warnings.apply(option.value);
+  case kOption_werror:
+    return options.warnings.apply(option.value.empty() ? "error" : "error=" + option.value);
+  case kOption_no_warnings: options.warnings.silence(); return {};
   }
   __builtin_unreachable();
 }
@@ -162,6 +171,20 @@ Status check_cpu(const CompileOptions& options) {
   return {};
 }
 
+// Every output has a name of its own, and standard output takes one thing only.
+Status check_outputs(const CompileOptions& options) {
+  const std::string first = TRY(output_for(options, *options.targets[0]));
+  if (first != "-")
+    return {};
+  if (options.json)
+    return usage("--json reports on standard output, where the output of -o - goes");
+  if (options.depfile && options.depfile_targets.empty())
+    return usage("-MD needs -MT when the output is standard output");
+  if (options.depfile && options.depfile_path.empty())
+    return usage("-MD needs -MF when the output is standard output");
+  return {};
+}
+
 } // namespace
 
 Result<CompileOptions> parse_command_line(std::span<const std::string> arguments) {
@@ -169,6 +192,9 @@ Result<CompileOptions> parse_command_line(std::span<const std::string> arguments
   CompileOptions options;
   for (const ParsedOption& option : parsed.options)
     TRY(apply(option, options));
+  const bool wants_depfile = !options.depfile_path.empty() || !options.depfile_targets.empty();
+  if (wants_depfile && !options.depfile)
+    return Failure(make_error(Code::kUsage, "-MF and -MT say how -MD is done, which is missing"));
   std::vector<std::string> inputs = parsed.positional;
   inputs.insert(inputs.end(), parsed.rest.begin(), parsed.rest.end());
   if (options.targets.empty())
@@ -184,8 +210,54 @@ Result<CompileOptions> parse_command_line(std::span<const std::string> arguments
                        .hint("join objects with: bpftool gen object joined.bpf.o a.bpf.o b.bpf.o"));
   options.input = inputs[0];
   if (options.action == Action::compile)
-    TRY(output_for(options, *options.targets[0]));
+    TRY(check_outputs(options));
   return options;
+}
+
+bool wants_json_errors(std::span<const std::string> arguments) {
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i)
+    if (arguments[i] == "--error-format=json" ||
+        (arguments[i] == "--error-format" && i + 1 < arguments.size() && arguments[i + 1] == "json"))
+      return true;
+  return false;
+}
+
+std::vector<ReplayWord> replay_words(std::span<const std::string> arguments) {
+  using Role = ReplayWord::Role;
+  std::vector<ReplayWord> words;
+  const auto parsed = parse_arguments(kOptions, arguments);
+  if (!parsed)
+    return words;
+  for (const ParsedOption& option : parsed->options) {
+    const OptionRow& row = kOptions[option.id];
+    if (option.id == kOption_reproduce)
+      continue;
+    if (row.long_name.empty()) { // -W, -h
+      words.push_back({Role::plain, std::string("-") + row.short_name + option.value, {}});
+      continue;
+    }
+    std::string name = "--" + std::string(row.long_name);
+    if (row.arg == OptionArg::none || (row.arg == OptionArg::optional && option.value.empty())) {
+      words.push_back({Role::plain, std::move(name), {}});
+      continue;
+    }
+    name += "=";
+    if (option.id == kOption_resource_dir)
+      words.push_back({Role::resource_dir, std::move(name), option.value});
+    else if (option.id == kOption_output || option.id == kOption_depfile_path)
+      words.push_back({Role::output, std::move(name), option.value});
+    else if (option.id == kOption_emit && option.value.find('=') != std::string::npos)
+      words.push_back({Role::output, name + option.value.substr(0, option.value.find('=') + 1),
+                       option.value.substr(option.value.find('=') + 1)});
+    else if (row.arg_name == "FILE")
+      words.push_back({Role::input, std::move(name), option.value});
+    else
+      words.push_back({Role::plain, name + option.value, {}});
+  }
+  for (const std::vector<std::string>* inputs : {&parsed->positional, &parsed->rest})
+    for (const std::string& input : *inputs)
+      words.push_back({Role::input, {}, input});
+  return words;
 }
 
 std::string help_text() {
@@ -197,13 +269,21 @@ std::string help_text() {
          format_options(kOptions);
 }
 
-std::string version_text() {
-  std::string targets;
-  for (const targets::Target* target : targets::all())
-    targets += " " + std::string(target->name);
-  return "bpf-aotc " BPFAOT_VERSION "\nLLVM " + llvm_version() + ", lld " + linker::lld_version() +
-         "\nimage ABI " + std::to_string(BPFAOT_ABI_VERSION) + ", verifier " +
-         std::to_string(verifier::kVerifierVersion) + "\ntargets:" + targets + "\n";
+std::string short_help_text() {
+  return "usage: bpf-aotc [options] IN.bpf.o [-t ARCH] [-o OUT.so]\n"
+         "  -o FILE            write FILE, default IN.so\n"
+         "  -t ARCH            compile for ARCH (--print-targets), default this machine; repeatable\n"
+         "  -O LEVEL           0 to 3 or s, default 2\n"
+         "  --emit=STAGE       insns, cfg, facts, llvm-ir, asm, obj instead of a shared object\n"
+         "  --verify-only      verify, write nothing; with --json as JSON\n"
+         "  -l                 list programs and maps\n"
+         "  --program=NAME     compile only this program\n"
+         "  -Werror, -w        warnings are errors; no warnings\n"
+         "  -v, --time-report  say what is done; how long each stage took\n"
+         "  -V, --help         versions; every option\n"
+         "\n"
+         "  bpf-aotc probe.bpf.o\n"
+         "  bpf-aotc probe.bpf.o -t x86_64 -t aarch64 -o 'probe-%a.so'\n";
 }
 
 std::string target_list() {
@@ -221,6 +301,10 @@ std::string cpu_list(const targets::Target& target) {
   for (const targets::CpuRow& row : target.cpus)
     text += (text.empty() ? "" : ", ") + std::string(row.name);
   return text;
+}
+
+std::string_view stage_name(Emit emit) {
+  return kEmit[static_cast<size_t>(emit)].name;
 }
 
 std::string default_output(const std::string& input, Emit emit) {

@@ -5,15 +5,20 @@
 #include "aotc/driver.h"
 
 #include "aotc/analysis.h"
+#include "aotc/depfile.h"
 #include "aotc/image.h"
 #include "aotc/listing.h"
 #include "aotc/machine.h"
+#include "aotc/report.h"
+#include "aotc/runtime.h"
 #include "linker/linker.h"
 #include "support/files.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <unistd.h>
 
 namespace bpfaot::aotc {
 namespace {
@@ -24,19 +29,31 @@ public:
 
   Outcome run() {
     initialise_llvm();
-    if (const Status status = act(); !status) {
-      sink_.add(status.error());
-      outcome_.failed = true;
-    }
+    if (const Status status = act(); !status)
+      report(status.error());
     return std::move(outcome_);
   }
 
 private:
+  // The one way to tell the user: what -W and -Werror make of warnings is decided here.
+  void report(Diagnostic diagnostic) {
+    if (diagnostic.level == Level::warning)
+      switch (options_.warnings.action(diagnostic.code)) {
+      case WarningPolicy::Action::drop: return;
+      case WarningPolicy::Action::print: break;
+      case WarningPolicy::Action::raise: diagnostic.level = Level::error; break;
+      }
+    outcome_.failed |= diagnostic.level >= Level::error;
+    sink_.add(std::move(diagnostic));
+  }
+
   Status act() {
+    TRY(apply_llvm_arguments(options_.llvm_arguments));
     object_ = std::make_shared<const bpf::Object>(TRY(bpf::read_object_file(options_.input)));
     if (!options_.btf.empty())
       types_ = TRY(bpf::CoreTypes::read_file(options_.btf));
     finished("read");
+    TRY(check_selection(*object_, options_));
     switch (options_.action) {
     case Action::list:
       outcome_.report = options_.json ? list_as_json(*object_) : list_as_text(*object_);
@@ -46,17 +63,17 @@ private:
     default: return fail(Code::kInternal, "this action has no input");
     }
     const std::vector<verifier::VerifiedProgram> programs = TRY(accepted_programs());
+    if (outcome_.failed)
+      return {};
     for (const targets::Target* target : options_.targets)
       TRY(compile_for(*target, programs));
-    return {};
+    return write_outputs();
   }
 
   // What is wrong with the file as a whole, whichever program is looked at.
   void report_map_faults() {
-    for (const auto& [map, fault] : object_->map_faults) {
-      sink_.add(fault);
-      outcome_.failed = true;
-    }
+    for (const auto& [map, fault] : object_->map_faults)
+      report(fault);
   }
 
   Status report_verdicts() {
@@ -65,13 +82,16 @@ private:
     for (const ProgramVerdict& verdict : verdicts) {
       outcome_.failed |= !verdict.verified;
       if (verdict.fault && !options_.json)
-        sink_.add(*verdict.fault);
+        report(*verdict.fault);
     }
     if (!options_.json)
       report_map_faults();
     else
       outcome_.failed |= !object_->map_faults.empty();
-    outcome_.report = options_.json ? verdicts_as_json(verdicts) : verdicts_as_text(verdicts);
+    outcome_.report =
+        options_.json ? verdicts_as_json(verdicts, options_.stats) : verdicts_as_text(verdicts);
+    if (options_.stats && !options_.json)
+      outcome_.report += stats_as_text(verdicts);
     return {};
   }
 
@@ -80,9 +100,10 @@ private:
   Result<std::vector<verifier::VerifiedProgram>> accepted_programs() {
     report_map_faults();
     std::vector<verifier::VerifiedProgram> programs;
-    for (ProgramVerdict& verdict : analyse(object_, options_, types_)) {
+    verdicts_ = analyse(object_, options_, types_);
+    for (const ProgramVerdict& verdict : verdicts_) {
       if (verdict.verified) {
-        programs.push_back(std::move(*verdict.verified));
+        programs.push_back(*verdict.verified);
         continue;
       }
       // A packet program that is right but reads what is not supported must not take the probes
@@ -91,16 +112,16 @@ private:
           verdict.is_buffer_kind
               ? code_verdict(verdict.fault->code) == Verdict::unsupported
               : !verdict.is_supported_kind && verdict.fault->code == Code::kProgramKind;
+      Diagnostic fault = *verdict.fault;
       if (leave_out) {
-        verdict.fault->level = Level::warning;
-        verdict.fault->message += ": left out";
-        outcome_.failed |= options_.warnings_are_errors;
-      } else {
-        outcome_.failed = true;
+        fault.level = Level::warning;
+        fault.message += ": left out";
       }
-      sink_.add(std::move(*verdict.fault));
+      report(std::move(fault));
     }
     finished("verify");
+    if (options_.stats && !options_.json)
+      outcome_.progress += stats_as_text(verdicts_);
     if (programs.empty() && !outcome_.failed)
       return Failure(make_error(Code::kNoProgram, "no program of this object can run in a process")
                          .about(options_.input));
@@ -109,15 +130,13 @@ private:
 
   Status compile_for(const targets::Target& target,
                      const std::vector<verifier::VerifiedProgram>& programs) {
-    if (outcome_.failed)
-      return {};
     const std::string output = TRY(output_for(options_, target));
     const ImageRequest request{.options = options_,
                                .target = target,
                                .object = *object_,
                                .programs = programs,
                                .finished = [this](std::string_view stage) { finished(stage); }};
-    if (options_.print_link) {
+    if (options_.print_link || options_.verbosity > 1) {
       for (const std::string& word : link_command(request, output))
         outcome_.progress += word + " ";
       outcome_.progress.back() = '\n';
@@ -129,18 +148,70 @@ private:
     } else {
       bytes = TRY(make_image(request));
     }
-    TRY(write_file_atomically(output, bytes, options_.emit == Emit::shared_object ? 0755 : 0644));
-    if (options_.verbose)
+    if (options_.verbosity > 0)
       outcome_.progress += std::string(target.name) + ": " + std::to_string(programs.size()) +
                            " programs, " + std::to_string(bytes.size()) + " bytes, " + output +
                            "\n";
+    const bool same_everywhere = options_.emit <= Emit::facts;
+    outputs_.push_back({same_everywhere ? "" : std::string(target.name), output,
+                        stage_name(options_.emit), std::move(bytes)});
     return {};
+  }
+
+  // Nothing is written before everything is made, and nothing stays when a file cannot be written.
+  Status write_outputs() {
+    const int mode = options_.emit == Emit::shared_object ? 0755 : 0644;
+    std::vector<std::string> written;
+    Status status;
+    for (size_t i = 0; i < outputs_.size() && status; ++i) {
+      status = write_file_atomically(outputs_[i].path, outputs_[i].bytes, mode);
+      if (status)
+        written.push_back(outputs_[i].path);
+    }
+    if (status && options_.depfile)
+      status = write_depfile();
+    if (!status) {
+      for (const std::string& path : written)
+        if (path != "-")
+          unlink(path.c_str());
+      return status;
+    }
+    if (options_.json)
+      outcome_.report = compilation_as_json(verdicts_, outputs_, options_.stats);
+    return {};
+  }
+
+  Status write_depfile() {
+    std::vector<std::string> targets = options_.depfile_targets;
+    if (targets.empty())
+      for (const Output& output : outputs_)
+        targets.push_back(output.path);
+    std::vector<std::string> files = {options_.input};
+    if (!options_.btf.empty())
+      files.push_back(options_.btf);
+    const std::string resources =
+        options_.resource_dir.empty() ? Runtime::default_directory() : options_.resource_dir;
+    if (options_.emit > Emit::facts)
+      for (const targets::Target* target : options_.targets)
+        for (std::string& file : Runtime::files(resources, *target))
+          files.push_back(std::move(file));
+    std::string path = options_.depfile_path;
+    if (path.empty()) {
+      path = outputs_[0].path;
+      const size_t dot = path.rfind('.');
+      if (dot != std::string::npos && path.find('/', dot) == std::string::npos && dot != 0)
+        path.resize(dot);
+      path += ".d";
+    }
+    const std::string text = depfile_text(targets, files);
+    return write_file_atomically(
+        path, std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
   }
 
   void finished(std::string_view stage) {
     const auto now = std::chrono::steady_clock::now();
     const std::clock_t cpu = std::clock();
-    if (options_.time_report) {
+    if (options_.time_report || options_.verbosity > 1) {
       // On a busy machine only the processor's time says what a stage costs.
       const double used = static_cast<double>(cpu - last_cpu_) * 1e3 / CLOCKS_PER_SEC;
       char line[64];
@@ -158,6 +229,8 @@ private:
   Outcome outcome_;
   std::shared_ptr<const bpf::Object> object_;
   std::shared_ptr<const bpf::CoreTypes> types_; // --btf
+  std::vector<ProgramVerdict> verdicts_;
+  std::vector<Output> outputs_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
   std::clock_t last_cpu_ = std::clock();
 };

@@ -50,7 +50,7 @@ public:
     finished("lower");
     if (options_.emit == Emit::llvm_ir_unopt)
       return bytes_of(print_module(*module));
-    optimise(*module, *machine_, options_.opt_level);
+    optimise(*module, *machine_, options_.opt_level, options_.optimise_size);
     finished("optimise");
     if (options_.emit == Emit::llvm_ir)
       return bytes_of(print_module(*module));
@@ -103,14 +103,24 @@ private:
     if (options_.emit == Emit::object)
       return std::move(object.bytes);
     std::vector<uint8_t> image = TRY(linker::link_shared(
-        target_, object.bytes, Runtime::native_path(resource_dir(options_), target_, use_)));
+        target_, object.bytes, Runtime::native_path(resource_dir(options_), target_, use_),
+        options_.linker_arguments));
     std::vector<uint32_t> stacks;
     for (const std::string& entry : entry_names_)
       stacks.push_back(calls.worst_stack(entry, object.frames));
-    TRY(linker::finalise(image, stacks));
-    TRY(linker::check_layout(target_, image));
+    TRY(finish_image(image, stacks));
     finished("link");
     return image;
+  }
+
+  // A broken promise is ours, unless the user had a say in the link.
+  Status finish_image(std::vector<uint8_t>& image, const std::vector<uint32_t>& stacks) {
+    Status status = linker::finalise(image, stacks);
+    if (status)
+      status = linker::check_layout(target_, image);
+    if (!status && !options_.linker_arguments.empty())
+      return fail(Code::kUsage, "with -Xlinker, " + status.error().message);
+    return status;
   }
 
   const ImageRequest& request_;
@@ -131,7 +141,7 @@ std::vector<std::string> link_command(const ImageRequest& request, const std::st
   return linker::link_arguments(request.target, "probe.o",
                                 Runtime::native_path(resource_dir(request.options), request.target,
                                                      register_use(request.programs)),
-                                output);
+                                output, request.options.linker_arguments);
 }
 
 Result<std::vector<uint8_t>> make_image(const ImageRequest& request) {

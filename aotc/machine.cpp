@@ -5,7 +5,10 @@
 #include <llvm/IR/Attributes.h>
 #include <llvm/IR/Function.h>
 #include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/CommandLine.h>
+#include <llvm/Support/ErrorHandling.h>
 #include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
 
 namespace bpfaot::aotc {
@@ -42,6 +45,27 @@ void initialise_llvm() {
 
 std::string llvm_version() {
   return LLVM_VERSION_STRING;
+}
+
+void set_fatal_error_handler(void (*handler)(const char* reason)) {
+  llvm::install_fatal_error_handler(
+      [](void* own, const char* reason, bool) {
+        reinterpret_cast<void (*)(const char*)>(own)(reason);
+      },
+      reinterpret_cast<void*>(handler));
+}
+
+Status apply_llvm_arguments(std::span<const std::string> arguments) {
+  if (arguments.empty())
+    return {};
+  std::vector<const char*> words = {"bpf-aotc -mllvm"};
+  for (const std::string& argument : arguments)
+    words.push_back(argument.c_str());
+  std::string messages;
+  llvm::raw_string_ostream stream(messages);
+  if (!llvm::cl::ParseCommandLineOptions(static_cast<int>(words.size()), words.data(), "", &stream))
+    return fail(Code::kUsage, "LLVM does not take this: " + messages);
+  return {};
 }
 
 Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Target& target,

@@ -8,6 +8,7 @@
 #include "targets/target.h"
 
 #include <memory>
+#include <span>
 #include <string>
 
 namespace llvm {
@@ -24,6 +25,10 @@ enum class RegisterUse : uint8_t { general_only, all };
 // Registers the back ends; cheap to repeat.
 void initialise_llvm();
 std::string llvm_version();
+// What LLVM calls when it cannot go on; must not return. Without it LLVM aborts.
+void set_fatal_error_handler(void (*handler)(const char* reason));
+// Words of -mllvm, once a process. [usage] with LLVM's own words.
+Status apply_llvm_arguments(std::span<const std::string> arguments);
 
 Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Target& target,
                                                             std::string_view cpu, int opt_level);

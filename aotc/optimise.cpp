@@ -56,13 +56,18 @@ llvm::TargetLibraryInfoImpl known_library(const llvm::Module& module) {
   return library;
 }
 
-void optimise(llvm::Module& module, llvm::TargetMachine& machine, int level) {
+void optimise(llvm::Module& module, llvm::TargetMachine& machine, int level, bool size) {
   static constexpr const llvm::OptimizationLevel* kLevels[] = {
       &llvm::OptimizationLevel::O0, &llvm::OptimizationLevel::O1, &llvm::OptimizationLevel::O2,
       &llvm::OptimizationLevel::O3};
+  if (size)
+    for (llvm::Function& function : module)
+      if (!function.isDeclaration() && !function.hasFnAttribute(llvm::Attribute::OptimizeNone))
+        function.addFnAttr(llvm::Attribute::OptimizeForSize);
   Optimiser optimiser(module, machine, tuning(level >= 2));
   optimiser.run(level == 0 ? optimiser.builder().buildO0DefaultPipeline(llvm::OptimizationLevel::O0)
-                           : optimiser.builder().buildPerModuleDefaultPipeline(*kLevels[level]),
+                           : optimiser.builder().buildPerModuleDefaultPipeline(
+                               size ? llvm::OptimizationLevel::Os : *kLevels[level]),
                 module);
 }
 

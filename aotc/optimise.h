@@ -14,8 +14,8 @@ namespace bpfaot::aotc {
 // What code may call by itself: there is no C library, only minirt's memory functions.
 llvm::TargetLibraryInfoImpl known_library(const llvm::Module& module);
 
-// The standard pipeline with the machine's cost model. level 0..3.
-void optimise(llvm::Module& module, llvm::TargetMachine& machine, int level);
+// The standard pipeline with the machine's cost model. level 0..3; `size` prefers small code (at 2).
+void optimise(llvm::Module& module, llvm::TargetMachine& machine, int level, bool size = false);
 
 // What can be done to code before it is known what it will be inlined into: everything is
 // simplified, no loop is unrolled.

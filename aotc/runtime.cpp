@@ -52,7 +52,18 @@ std::string Runtime::default_directory() {
   if (length <= 0)
     return "../lib/bpf-aotc";
   const std::string executable(path.data(), static_cast<size_t>(length));
-  return executable.substr(0, executable.rfind('/')) + "/../lib/bpf-aotc";
+  const std::string folder = executable.substr(0, executable.rfind('/'));
+  // Of the build tree, or of an installation with another name for lib.
+  const std::string beside = folder.substr(0, folder.rfind('/')) + "/lib/bpf-aotc";
+  return access(beside.c_str(), F_OK) == 0 ? beside : folder + "/" BPFAOT_RESOURCES;
+}
+
+std::vector<std::string> Runtime::files(const std::string& resource_dir,
+                                        const targets::Target& target) {
+  std::vector<std::string> files;
+  for (const std::string_view name : {kHelperFile, kAttachedFile, kBufferFile})
+    files.push_back(file_path(resource_dir, target, name));
+  return files;
 }
 
 Result<Runtime> Runtime::read(const std::string& resource_dir, const targets::Target& target,

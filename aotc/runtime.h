@@ -28,6 +28,9 @@ public:
   // DIR/<triple>/. [resource]
   static Result<Runtime> read(const std::string& resource_dir, const targets::Target& target,
                               llvm::LLVMContext& context);
+  // What an image may be made from.
+  static std::vector<std::string> files(const std::string& resource_dir,
+                                        const targets::Target& target);
   // DIR beside the running executable: ../lib/bpf-aotc.
   static std::string default_directory();
 

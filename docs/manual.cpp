@@ -110,7 +110,10 @@ Manual compiler_manual() {
          "no library; bpf-aot(1) puts it into a process.",
          "A program that the verifier does not accept is never compiled. The message names the source "
          "line, the instruction, the value found and the value needed, and a stable code in brackets. "
-         "Programs of kinds that cannot run in a process are left out with a warning."}}},
+         "Programs of kinds that cannot run in a process are left out with a warning.",
+         "@FILE stands for the words in FILE, separated by white space and quoted as in a shell; files "
+         "may name files. The environment changes nothing but NO_COLOR, which turns colours off. No "
+         "sysroot is needed: images have no C library."}}},
       compiler_options(),
       {{"EXIT STATUS",
         {"0: done. 1: an input is rejected, not supported, or cannot be read. 2: the command line is "
@@ -172,8 +175,11 @@ std::string spelling(const OptionRow& row) {
   const std::string argument(row.arg_name);
   if (row.short_name != 0) {
     text = "\\fB\\-" + std::string(1, row.short_name) + "\\fR";
+    const bool attached = row.long_name.empty(); // -WCODE, not -o FILE
     if (row.arg == OptionArg::required)
-      text += " \\fI" + roff(argument) + "\\fR";
+      text += (attached ? "\\fI" : " \\fI") + roff(argument) + "\\fR";
+    else if (row.arg == OptionArg::optional && attached)
+      text += "[\\fI" + roff(argument) + "\\fR]";
   }
   if (row.long_name.empty())
     return text;
@@ -224,9 +230,11 @@ void print_bash(const Manual& manual) {
       c = '_';
   std::string options, words;
   for (const auto& [row, help] : manual.options) {
-    if (row.group.empty() || row.long_name.empty() || row.long_name[0] < 'a' || row.long_name[0] > 'z')
+    if (row.group.empty() || row.long_name.empty())
       continue;
-    options += " --" + std::string(row.long_name) + (row.arg == OptionArg::required ? "=" : "");
+    const bool one_dash = row.long_name[0] < 'a' || row.long_name[0] > 'z'; // takes the next word
+    options += (one_dash ? " -" : " --") + std::string(row.long_name);
+    options += row.arg == OptionArg::required && !one_dash ? "=" : "";
   }
   for (const std::string_view word : manual.words)
     words += " " + std::string(word);

@@ -19,10 +19,12 @@ namespace bpfaot::linker {
 // [link] carries lld's own words.
 Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
                                          std::span<const uint8_t> object,
-                                         const std::string& library);
-// The arguments that link_shared() gives to lld, for -###.
+                                         const std::string& library,
+                                         std::span<const std::string> extra = {});
+// The arguments that link_shared() gives to lld, for -###; `extra` are the user's.
 std::vector<std::string> link_arguments(const targets::Target& target, const std::string& object,
-                                        const std::string& library, const std::string& output);
+                                        const std::string& library, const std::string& output,
+                                        std::span<const std::string> extra = {});
 std::string lld_version();
 
 // Patches sizes, worst-case stacks (by program index) and the digest into the descriptor.

@@ -121,8 +121,10 @@ private:
 std::string spelling(const OptionRow& row) {
   std::string text = row.short_name != 0 ? "  -" + std::string(1, row.short_name) : "    ";
   if (row.long_name.empty()) {
-    if (row.arg != OptionArg::none)
-      text += " " + std::string(row.arg_name);
+    if (row.arg == OptionArg::required)
+      text += std::string(row.arg_name);
+    else if (row.arg == OptionArg::optional)
+      text += "[" + std::string(row.arg_name) + "]";
     return text;
   }
   const bool one_dash = row.long_name[0] < 'a' || row.long_name[0] > 'z';

@@ -50,6 +50,7 @@ bpfaot_test(test_aotc
     unit/aotc/fixture.cpp
     unit/aotc/image_test.cpp
     unit/aotc/lowering_test.cpp
+    unit/aotc/warnings_test.cpp
   USES aotc LABELS unit)
 add_dependencies(test_aotc aotc_test_objects bpfaot_minirt_bitcode)
 target_compile_definitions(test_aotc PRIVATE

@@ -7,6 +7,8 @@ bpfaot_test(test_support
     unit/support/json_test.cpp
     unit/support/options_test.cpp
     unit/support/render_test.cpp
+    unit/support/response_file_test.cpp
     unit/support/sha256_test.cpp
+    unit/support/tar_test.cpp
   USES support
   LABELS unit)

@@ -69,7 +69,7 @@ TEST(Driver, ARejectedProgramFailsTheFileAndLeavesNothingBehind) {
 
 TEST(Driver, WarningsAsErrorsWriteNothing) {
   CompileOptions options = for_object("mixed");
-  options.warnings_are_errors = true;
+  ASSERT_TRUE(options.warnings.apply("error"));
   std::filesystem::remove(options.output);
   DiagSink sink;
   EXPECT_TRUE(run_compiler(options, sink).failed);

@@ -97,7 +97,7 @@ TEST(Options, help_shows_groups_and_hides_hidden_rows) {
   EXPECT_NE(help.find("output:\n  -o, --output=FILE           write to FILE\n"), std::string::npos)
       << help;
   EXPECT_NE(help.find("      -MF FILE"), std::string::npos);
-  EXPECT_NE(help.find("  -O LEVEL"), std::string::npos);
+  EXPECT_NE(help.find("  -OLEVEL"), std::string::npos);
   EXPECT_NE(help.find("--emit[=STAGE]"), std::string::npos);
   EXPECT_EQ(help.find("secret"), std::string::npos);
   for (size_t start = 0; start < help.size();) {
