@@ -102,6 +102,9 @@ private:
   // lower_call.cpp
   Status lower(const bpf::CallHelper& insn);
   Status lower(const bpf::CallLocal& insn);
+  Status lower(const bpf::CallIndirect& insn);
+  Status lower_helper(int32_t id);
+  Status lower_call(bpf::FuncId callee_id);
   Status note_helper(const bpf::HelperInfo& helper);
   Status note_raw_context();
 
@@ -109,7 +112,6 @@ private:
   Status lower(const bpf::AddrSpaceCast&) { return unsupported("address space casts"); }
   Status lower(const bpf::LegacyPacketLoad&) { return unsupported("legacy packet loads"); }
   Status lower(const bpf::CallKfunc&) { return unsupported("kernel functions"); }
-  Status lower(const bpf::CallIndirect&) { return unsupported("indirect calls"); }
 
   const verifier::RegFact& fact(bpf::Reg reg) const { return insn_facts().before[reg.number]; }
   const verifier::InsnFacts& insn_facts() const { return program_.facts().insns[at_.value]; }

@@ -68,7 +68,11 @@ Status FunctionLowering::note_raw_context() {
 }
 
 Status FunctionLowering::lower(const bpf::CallHelper& insn) {
-  const bpf::HelperInfo* helper = bpf::find_helper(insn.id);
+  return lower_helper(insn.id);
+}
+
+Status FunctionLowering::lower_helper(int32_t id) {
+  const bpf::HelperInfo* helper = bpf::find_helper(id);
   if (helper == nullptr)
     return unsupported("calls of helpers that minirt does not have");
   TRY(note_helper(*helper));
@@ -76,7 +80,7 @@ Status FunctionLowering::lower(const bpf::CallHelper& insn) {
       program_.module.runtime_function("__bpfaot_rt_" + std::string(helper->name));
   if (callee == nullptr || callee->arg_size() != helper->arg_count() + 1)
     return program_.fail_at(at_, Code::kResource,
-                            "the runtime has no fitting function for " + bpf::helper_name(insn.id));
+                            "the runtime has no fitting function for " + bpf::helper_name(id));
   std::vector<llvm::Value*> arguments = {function_->getArg(0)};
   for (uint32_t i = 1; i < callee->arg_size(); ++i) {
     const Reg reg{static_cast<uint8_t>(i)};
@@ -97,7 +101,21 @@ Status FunctionLowering::lower(const bpf::CallHelper& insn) {
 }
 
 Status FunctionLowering::lower(const bpf::CallLocal&) {
-  llvm::Function* callee = program_.functions[program_.program().at(at_).callee.value];
+  return lower_call(program_.program().at(at_).callee);
+}
+
+// The verifier has seen one target on all paths.
+Status FunctionLowering::lower(const bpf::CallIndirect& insn) {
+  const verifier::RegFact& target = fact(insn.target);
+  if (target.kind == Kind::function && target.func.valid())
+    return lower_call(target.func);
+  if (target.kind == Kind::scalar && target.range.is_constant())
+    return lower_helper(static_cast<int32_t>(target.range.umin));
+  return unsupported("calls of what is not one function");
+}
+
+Status FunctionLowering::lower_call(bpf::FuncId callee_id) {
+  llvm::Function* callee = program_.functions[callee_id.value];
   std::vector<llvm::Value*> arguments = {function_->getArg(0)};
   for (uint32_t i = 1; i < callee->arg_size(); ++i) {
     const Reg reg{static_cast<uint8_t>(i)};

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 bpfaot_test(test_verifier
   SOURCES unit/verifier/scalar_test.cpp unit/verifier/assemble.cpp unit/verifier/program_test.cpp
+          unit/verifier/control_test.cpp
           unit/verifier/embedding_test.cpp
   USES verifier bpf support
   LABELS unit)

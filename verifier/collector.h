@@ -8,7 +8,9 @@
 #include "verifier/state.h"
 #include "verifier/verifier.h"
 
+#include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 namespace bpfaot::verifier {
@@ -21,6 +23,11 @@ public:
   void before(const State& state, uint16_t live_regs);
   // After it: the register that holds its result.
   void after(bpf::InsnIndex insn, const State& state, const RegState& result);
+  // What a call through a register leads to: false when it led elsewhere before.
+  bool calls_one(bpf::InsnIndex insn, bool is_function, uint32_t number) {
+    const auto target = std::pair(is_function, number);
+    return indirect_.emplace(insn, target).first->second == target;
+  }
   void branch(bpf::InsnIndex insn, bool taken, bool not_taken);
   void stack_used(bpf::FuncId func, int64_t lowest_offset);
   void unwritten(bpf::FuncId func, const StackBytes& bytes);
@@ -55,6 +62,7 @@ private:
   const bpf::Program& program_;
   std::vector<PerInsn> insns_;
   std::vector<PerFunction> functions_;
+  std::map<bpf::InsnIndex, std::pair<bool, uint32_t>> indirect_;
   std::set<int32_t> helpers_;
   std::set<bpf::InsnIndex> ctx_reads_;
   std::vector<OutputFact> outputs_;

@@ -5,6 +5,8 @@
 // chosen by the number of steps on real programs.
 #include "verifier/explored.h"
 
+#include "verifier/widen.h"
+
 namespace bpfaot::verifier {
 namespace {
 
@@ -12,7 +14,8 @@ using namespace bpf;
 
 constexpr uint32_t kMinSteps = 8, kMinJumps = 2;            // between records on one path
 constexpr uint32_t kMinLoopSteps = 100, kMinLoopJumps = 20; // within a loop that is still open
-constexpr uint32_t kPatience = 3; // misses per hit before a node is dropped
+constexpr uint32_t kPatience = 3;  // misses per hit before a node is dropped
+constexpr size_t kIterations = 64; // remembered at one may_goto
 
 } // namespace
 
@@ -22,7 +25,9 @@ Explored::Explored(const Program& program, const Liveness& liveness)
     const ProgramInsn& at = program.insns[i];
     if (at.target.valid() && at.target.value < join_points_.size())
       join_points_[at.target.value] = true;
-    if (std::holds_alternative<CallLocal>(at.insn) && i + 1 < join_points_.size())
+    const bool calls =
+        std::holds_alternative<CallLocal>(at.insn) || std::holds_alternative<CallIndirect>(at.insn);
+    if (calls && i + 1 < join_points_.size())
       join_points_[i + 1] = true;
   }
   for (const Function& function : program.functions)
@@ -48,7 +53,8 @@ Visit Explored::visit(const State& state, std::shared_ptr<Node>& parent,
     Node& node = *here[i];
     const bool covered = includes(node.state, state, liveness_, &unwritten);
     if (node.open_paths != 0) {
-      if (covered && includes(state, node.state, liveness_, nullptr))
+      if (covered && state.may_gotos == node.state.may_gotos &&
+          includes(state, node.state, liveness_, nullptr))
         return Visit::endless;
       if (steps_since_record_ < kMinLoopSteps && jumps_since_record_ < kMinLoopJumps)
         worth_recording = false;
@@ -69,6 +75,28 @@ Visit Explored::visit(const State& state, std::shared_ptr<Node>& parent,
   if (worth_recording)
     record(state, parent);
   return Visit::go_on;
+}
+
+bool Explored::covers_iteration(State& state, const Thresholds* thresholds,
+                                std::vector<UnwrittenBytes>& unwritten) {
+  std::deque<State>& here = iterations_[state.pc];
+  for (const State& earlier : here)
+    if (includes(earlier, state, liveness_, &unwritten))
+      return true;
+  unwritten.clear();
+  if (thresholds != nullptr)
+    for (size_t i = here.size(); i > 0; --i)
+      if (std::optional<State> wide = widen(here[i - 1], state, *thresholds)) {
+        state = std::move(*wide);
+        break;
+      }
+  if (here.size() == kIterations) {
+    bytes_ -= here.front().bytes();
+    here.pop_front();
+  }
+  bytes_ += state.bytes();
+  here.push_back(state);
+  return false;
 }
 
 void Explored::record(const State& state, std::shared_ptr<Node>& parent) {

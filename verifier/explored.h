@@ -7,11 +7,17 @@
 // that equals an open node (each includes the other) has come back to where it was: the loop has
 // no bound that walking can find. Open nodes are always ancestors of the current path, because
 // pending branches are walked last in, first out.
+//
+// A loop through may_goto ends at run time, whatever its state. So states at a may_goto are kept
+// apart: one that includes a new state covers the next iteration even while it is open itself, and
+// coming back elsewhere with nothing changed is no fault when a may_goto was passed on the way.
 #pragma once
 
 #include "verifier/inclusion.h"
 
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -24,6 +30,8 @@ struct Node {
   uint32_t hits = 0, misses = 0;
 };
 
+class Thresholds;
+
 enum class Visit : uint8_t { go_on, covered, endless };
 
 class Explored {
@@ -35,6 +43,10 @@ public:
   // one is recorded. `unwritten` as for includes().
   Visit visit(const State& state, std::shared_ptr<Node>& parent,
               std::vector<UnwrittenBytes>& unwritten);
+  // At a may_goto: whether the next iteration is covered. If not, `state` is what to walk it with:
+  // widened when `thresholds` are given and an earlier iteration differs in numbers only.
+  bool covers_iteration(State& state, const Thresholds* thresholds,
+                        std::vector<UnwrittenBytes>& unwritten);
   void count_step(bool is_jump) {
     ++steps_since_record_;
     jumps_since_record_ += is_jump;
@@ -49,7 +61,8 @@ private:
 
   const Liveness& liveness_;
   std::vector<bool> join_points_;
-  std::vector<std::vector<std::shared_ptr<Node>>> nodes_; // by instruction
+  std::vector<std::vector<std::shared_ptr<Node>>> nodes_;  // by instruction
+  std::map<bpf::InsnIndex, std::deque<State>> iterations_; // at may_goto, oldest first
   uint64_t bytes_ = 0;
   uint32_t steps_since_record_ = 0, jumps_since_record_ = 0;
 };

@@ -213,6 +213,10 @@ LiveSet FunctionPass::transfer(InsnIndex i, LiveSet live) const {
             for (size_t r = 1; r <= 5; ++r)
               use(live, regs[r], 0, -1);
           },
+          [&](const CallIndirect&) {
+            for (size_t r = 1; r <= 5; ++r)
+              use(live, regs[r], 0, -1);
+          },
           [](const auto&) {},
       },
       at.insn);

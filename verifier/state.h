@@ -101,6 +101,7 @@ struct State {
   std::vector<Frame> frames;
   std::vector<Reference> refs;
   bpf::InsnIndex pc;
+  uint32_t may_gotos = 0; // iterations that only the run-time budget of may_goto bounds
 
   Frame& top() { return frames.back(); }
   const Frame& top() const { return frames.back(); }

@@ -6,6 +6,8 @@
 #include "bpf/object.h"
 #include "verifier/walker.h"
 
+#include <algorithm>
+
 namespace bpfaot::verifier {
 namespace {
 
@@ -36,6 +38,21 @@ Status check_form(const bpf::Program& program) {
   return {};
 }
 
+Result<Facts> walk(const bpf::Program& program, const Options& options,
+                   const Thresholds* thresholds) {
+  for (const bool all_stack : {false, true}) {
+    const Liveness liveness(program, all_stack);
+    Walker walker(program, options, liveness, thresholds);
+    const Status status = walker.run();
+    if (walker.liveness_was_wrong() && !all_stack)
+      continue;
+    if (!status)
+      return Failure(status.error());
+    return walker.facts();
+  }
+  return fail(Code::kInternal, "the walk with all stack bytes live found one dead");
+}
+
 } // namespace
 
 class Gate {
@@ -48,17 +65,21 @@ public:
 Result<VerifiedProgram> verify(std::shared_ptr<const bpf::Program> program,
                                const Options& options) {
   TRY(check_form(*program));
-  for (const bool all_stack : {false, true}) {
-    const Liveness liveness(*program, all_stack);
-    Walker walker(*program, options, liveness);
-    const Status status = walker.run();
-    if (walker.liveness_was_wrong() && !all_stack)
-      continue;
-    if (!status)
-      return Failure(status.error());
-    return Gate::open(std::move(program), walker.facts());
+  const Thresholds thresholds(*program);
+  Result<Facts> facts = walk(*program, options, &thresholds);
+  // Widening may have lost a bound that the walk of every iteration keeps.
+  const bool has_may_goto =
+      std::any_of(program->insns.begin(), program->insns.end(), [](const bpf::ProgramInsn& at) {
+        return std::holds_alternative<bpf::MayGoto>(at.insn);
+      });
+  if (!facts && has_may_goto) {
+    Result<Facts> exact = walk(*program, options, nullptr);
+    if (exact || exact.error().code != Code::kStepLimit)
+      facts = std::move(exact);
   }
-  return fail(Code::kInternal, "the walk with all stack bytes live found one dead");
+  if (!facts)
+    return Failure(facts.error());
+  return Gate::open(std::move(program), std::move(*facts));
 }
 
 } // namespace bpfaot::verifier

@@ -229,7 +229,11 @@ Status Walker::on(const LoadImm64& insn) {
     assign(insn.dst, std::move(pointer));
     return {};
   }
-  case Imm64Kind::func: assign(insn.dst, RegState::pointer(Type::function, low)); return {};
+  case Imm64Kind::func:
+    if (low >= program_.functions.size())
+      return error(Code::kInternal, "a function reference without a function");
+    assign(insn.dst, RegState::pointer(Type::function, low));
+    return {};
   case Imm64Kind::ksym:
   case Imm64Kind::map_index:
   case Imm64Kind::map_index_value: break;

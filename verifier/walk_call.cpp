@@ -36,20 +36,24 @@ Reg argument_register(unsigned index) {
 } // namespace
 
 Status Walker::on(const CallHelper& insn) {
+  return call_helper(insn.id);
+}
+
+Status Walker::call_helper(int32_t id) {
   CallContext call;
-  call.info = find_helper(insn.id);
-  if (call.info == nullptr && kernel_helper_name(insn.id).empty())
-    return error(Code::kHelperInvalid, "there is no helper " + std::to_string(insn.id),
-                 "helper " + std::to_string(insn.id), "a helper of the list in docs/supported.md");
+  call.info = find_helper(id);
+  if (call.info == nullptr && kernel_helper_name(id).empty())
+    return error(Code::kHelperInvalid, "there is no helper " + std::to_string(id),
+                 "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
   if (call.info == nullptr)
-    return error(Code::kHelperUnknown, helper_name(insn.id) + " is not supported",
-                 "helper " + std::to_string(insn.id), "a helper of the list in docs/supported.md");
-  facts_.helper(insn.id);
+    return error(Code::kHelperUnknown, helper_name(id) + " is not supported",
+                 "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
+  facts_.helper(id);
   if ((call.info->flags & kHelperCtx) != 0)
     facts_.ctx_escapes();
   for (unsigned i = 0; i < call.info->arg_count(); ++i)
     TRY(check_argument(call, i));
-  if (is_printk(insn.id))
+  if (is_printk(id))
     TRY(check_format(call));
   note_outputs(call);
   if (call.released_ref != 0)

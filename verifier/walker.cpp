@@ -19,7 +19,9 @@ constexpr uint64_t kDefaultMemoryLimit = uint64_t{1} << 30;
 
 bool is_jump(const bpf::Insn& insn) {
   return std::holds_alternative<bpf::Jump>(insn) || std::holds_alternative<bpf::Branch>(insn) ||
-         std::holds_alternative<bpf::CallLocal>(insn) || std::holds_alternative<bpf::Exit>(insn);
+         std::holds_alternative<bpf::CallLocal>(insn) || std::holds_alternative<bpf::Exit>(insn) ||
+         std::holds_alternative<bpf::CallIndirect>(insn) ||
+         std::holds_alternative<bpf::MayGoto>(insn);
 }
 
 // __arg_nonnull of libbpf: a declaration tag on the parameter.
@@ -35,9 +37,10 @@ bool is_tagged_nonnull(const bpf::Btf& btf, uint32_t function, int32_t parameter
 
 } // namespace
 
-Walker::Walker(const bpf::Program& program, const Options& options, const Liveness& liveness)
-    : program_(program), options_(options), liveness_(liveness), facts_(program),
-      explored_(program, liveness) {}
+Walker::Walker(const bpf::Program& program, const Options& options, const Liveness& liveness,
+               const Thresholds* thresholds)
+    : program_(program), options_(options), liveness_(liveness), thresholds_(thresholds),
+      facts_(program), explored_(program, liveness) {}
 
 const bpf::MapDef& Walker::map(uint32_t id) const {
   return program_.object->maps[id];
@@ -160,7 +163,32 @@ Status Walker::on(const bpf::Jump&) {
 }
 
 Status Walker::on(const bpf::CallLocal&) {
-  const bpf::FuncId callee = program_.at(state_.pc).callee;
+  return call_function(program_.at(state_.pc).callee);
+}
+
+// The register holds a helper's number or the address of a function. Which one must be certain, so
+// that the call is as direct as any other.
+Status Walker::on(const bpf::CallIndirect& insn) {
+  TRY(require_written(insn.target));
+  const RegState target = state_.reg(insn.target);
+  const bool is_function = target.type == Type::function && !target.maybe_null;
+  const bool is_number = target.is_scalar() && target.value.is_constant();
+  if (!is_function && !is_number)
+    return error(Code::kUnsupportedCallx, "it is not certain what this calls",
+                 name(insn.target) + " is " + describe(target),
+                 "a function of the program or the number of a helper");
+  const uint64_t number = is_function ? target.object : target.value.umin;
+  if (is_number && number > INT32_MAX)
+    return error(Code::kHelperInvalid, "there is no helper " + std::to_string(number),
+                 "helper " + std::to_string(number), "a helper of the list in docs/supported.md");
+  if (!facts_.calls_one(state_.pc, is_function, static_cast<uint32_t>(number)))
+    return error(Code::kUnsupportedCallx, "this calls different functions on different paths",
+                 name(insn.target) + " is " + describe(target), "one function on all paths");
+  return is_function ? call_function(bpf::FuncId(number))
+                     : call_helper(static_cast<int32_t>(number));
+}
+
+Status Walker::call_function(bpf::FuncId callee) {
   if (!callee.valid() || callee.value >= program_.functions.size())
     return error(Code::kInternal, "a call without a callee");
   for (const Frame& frame : state_.frames)
@@ -278,8 +306,24 @@ Status Walker::check_stack_limit() {
   return {};
 }
 
+// Either way at any time: to the target, or one more iteration. The budget is counted at run time.
+// The exit is walked with every state that comes here, so only the iteration is ever widened.
 Status Walker::on(const bpf::MayGoto&) {
-  return error(Code::kUnsupportedMayGoto, "may_goto is not supported");
+  if (state_.pc.next() >= program_.functions[state_.top().func.value].end)
+    return error(Code::kFallsOff, "control runs past the end of the function");
+  State leave = state_;
+  leave.pc = program_.at(state_.pc).target;
+  if (!explored_.covers_iteration(state_, thresholds_, unwritten_)) {
+    ++state_.may_gotos;
+    state_.pc = state_.pc.next();
+    push(std::move(state_));
+  }
+  for (const UnwrittenBytes& found : unwritten_)
+    facts_.unwritten(found.func, found.bytes);
+  unwritten_.clear();
+  state_ = std::move(leave);
+  moved_ = true;
+  return {};
 }
 Status Walker::on(const bpf::LegacyPacketLoad&) {
   return error(Code::kUnsupportedPacketLoad, "legacy packet loads are not supported");
@@ -289,9 +333,6 @@ Status Walker::on(const bpf::AddrSpaceCast&) {
 }
 Status Walker::on(const bpf::CallKfunc&) {
   return error(Code::kUnsupportedKfunc, "calls of kernel functions are not supported");
-}
-Status Walker::on(const bpf::CallIndirect&) {
-  return error(Code::kUnsupportedCallx, "indirect calls are not supported");
 }
 
 } // namespace bpfaot::verifier

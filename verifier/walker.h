@@ -16,6 +16,7 @@
 #include "verifier/liveness.h"
 #include "verifier/state.h"
 #include "verifier/verifier.h"
+#include "verifier/widen.h"
 
 #include <memory>
 #include <set>
@@ -26,7 +27,9 @@ namespace bpfaot::verifier {
 
 class Walker {
 public:
-  Walker(const bpf::Program& program, const Options& options, const Liveness& liveness);
+  // `thresholds` null: loops through may_goto are walked iteration by iteration.
+  Walker(const bpf::Program& program, const Options& options, const Liveness& liveness,
+         const Thresholds* thresholds);
 
   Status run();
   // A stack byte was read that the liveness pass had called dead: nothing this walk said counts,
@@ -67,6 +70,7 @@ private:
   Status on(const bpf::Jump& insn);
   Status on(const bpf::Exit& insn);
   Status on(const bpf::CallLocal& insn);
+  Status call_function(bpf::FuncId callee);
   void weaken_arguments(Frame& frame);
   Status on(const bpf::MayGoto& insn);
   Status on(const bpf::LegacyPacketLoad& insn);
@@ -116,6 +120,7 @@ private:
   std::optional<Scalar> constant_on_stack(const RegState& base, uint32_t size) const;
   // walk_call.cpp
   Status on(const bpf::CallHelper& insn);
+  Status call_helper(int32_t id);
   Status check_argument(CallContext& call, unsigned index);
   Status check_map_argument(CallContext& call, bpf::Reg r);
   Status check_value_out(CallContext& call, bpf::Reg r);
@@ -145,6 +150,7 @@ private:
   const bpf::Program& program_;
   const Options& options_;
   const Liveness& liveness_;
+  const Thresholds* thresholds_;
   Collector facts_;
   Explored explored_;
   State state_;

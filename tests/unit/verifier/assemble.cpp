@@ -44,7 +44,8 @@ public:
     for (const Line& line : lines_) {
       slots_.push_back(slot);
       slot += line.text.find(" = map ") != std::string::npos ||
-                      line.text.find(" = value ") != std::string::npos || line.text.ends_with(" ll")
+                      line.text.find(" = value ") != std::string::npos ||
+                      line.text.find(" = func ") != std::string::npos || line.text.ends_with(" ll")
                   ? 2
                   : 1;
     }
@@ -101,6 +102,16 @@ private:
       const uint64_t low = map_named(name).value;
       at.insn = LoadImm64{kind == "map" ? Imm64Kind::map : Imm64Kind::map_value, dst,
                           low | uint64_t{offset} << 32};
+      return at;
+    }
+    if (first[0] == 'r' && equals == "=" && kind == "func") {
+      const Reg dst{static_cast<uint8_t>(std::stoi(first.substr(1)))};
+      for (size_t f = 0; f < functions_.size(); ++f)
+        if (functions_[f].first == name)
+          at.callee = FuncId(f);
+      if (!at.callee.valid())
+        ADD_FAILURE() << "no function " << name;
+      at.insn = LoadImm64{Imm64Kind::func, dst, at.callee.value};
       return at;
     }
     if (first == "call" && !equals.starts_with("bpf_") &&

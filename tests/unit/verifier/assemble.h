@@ -6,6 +6,7 @@
 //   func name:       begins another function; `call name` calls it
 //   rN = map NAME    the handle of a map
 //   rN = value NAME OFF   an address in a data section
+//   rN = func NAME   the address of a function
 //   call bpf_NAME    a helper by name
 #pragma once
 

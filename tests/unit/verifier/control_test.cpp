@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+//
+// Loops that end by may_goto, and calls through registers.
+#include "unit/verifier/assemble.h"
+
+#include <gtest/gtest.h>
+
+namespace bpfaot::verifier::test {
+namespace {
+
+TEST(MayGoto, ends_a_loop_that_nothing_else_ends) {
+  const Outcome o = check(R"(
+    r0 = 0
+    again:
+    may_goto out
+    r0 += 1
+    goto again
+    out:
+    exit)");
+  EXPECT_TRUE(o.accepted) << o.message;
+  // The number of iterations is the run's business.
+  EXPECT_LT(o.facts.steps, 200u);
+  EXPECT_EQ(o.facts.insns[4].before[0].range.umax, UINT64_MAX);
+}
+
+TEST(MayGoto, does_not_excuse_an_endless_loop_inside_of_it) {
+  const Outcome o = check(R"(
+    r0 = 0
+    again:
+    may_goto out
+    inner:
+    goto inner
+    out:
+    exit)");
+  EXPECT_EQ(o.code, "endless-loop");
+}
+
+TEST(MayGoto, may_leave_at_once) {
+  // r6 is written in the first iteration only.
+  const Outcome o = check(R"(
+    may_goto out
+    r6 = 1
+    out:
+    r0 = r6
+    exit)");
+  EXPECT_EQ(o.code, "uninit-reg");
+  EXPECT_EQ(o.slot, 2u);
+}
+
+TEST(MayGoto, keeps_a_bound_that_the_loop_compares_with) {
+  const char* text = R"(
+    r6 = value .bss 0
+    r1 = 0
+    again:
+    if r1 >= 64 goto out
+    may_goto out
+    r2 = r6
+    r2 += r1
+    r3 = 1
+    *(u8 *)(r2 +0) = r3
+    r1 += 1
+    goto again
+    out:
+    r0 = 0
+    exit)";
+  const Outcome o = check(text, {bss(64)});
+  EXPECT_TRUE(o.accepted) << o.message;
+  EXPECT_EQ(check(text, {bss(63)}).code, "map-value-oob");
+}
+
+TEST(MayGoto, forgets_what_only_the_first_iterations_have) {
+  // Nothing bounds the number of iterations, and so not how far r6 moves.
+  const Outcome o = check(R"(
+    r6 = value .bss 0
+    r1 = 0
+    again:
+    may_goto out
+    r6 += r1
+    r1 += 1
+    goto again
+    out:
+    r2 = *(u8 *)(r6 +0)
+    r0 = r1
+    exit)",
+                          {bss(64)});
+  EXPECT_EQ(o.code, "map-value-oob") << o.message;
+}
+
+TEST(MayGoto, widens_spilled_numbers_too) {
+  const Outcome o = check(R"(
+    r1 = 0
+    *(u64 *)(r10 -8) = r1
+    again:
+    may_goto out
+    r1 = *(u64 *)(r10 -8)
+    r1 += 1
+    *(u64 *)(r10 -8) = r1
+    goto again
+    out:
+    r0 = *(u64 *)(r10 -8)
+    exit)");
+  EXPECT_TRUE(o.accepted) << o.message;
+  EXPECT_LT(o.facts.steps, 200u);
+}
+
+TEST(MayGoto, is_walked_exactly_where_widening_loses_too_much) {
+  // The relation of r1 and r2 bounds r1, which intervals alone do not see.
+  const Outcome o = check(R"(
+    r6 = value .bss 0
+    r1 = 0
+    r2 = 0
+    again:
+    if r2 >= 32 goto out
+    may_goto out
+    r3 = r6
+    r3 += r1
+    r4 = 1
+    *(u8 *)(r3 +0) = r4
+    r1 += 2
+    r2 += 1
+    goto again
+    out:
+    r0 = 0
+    exit)",
+                          {bss(64)});
+  EXPECT_TRUE(o.accepted) << o.message;
+}
+
+TEST(MayGoto, keeps_types_apart) {
+  // The second iteration reads through a number.
+  const Outcome o = check(R"(
+    r6 = r10
+    r6 += -8
+    again:
+    may_goto out
+    *(u64 *)(r6 +0) = 1
+    r6 = 5
+    goto again
+    out:
+    r0 = 0
+    exit)");
+  EXPECT_EQ(o.code, "not-pointer");
+}
+
+TEST(MayGoto, works_in_functions) {
+  const Outcome o = check(R"(
+    r6 = 0
+    again:
+    may_goto out
+    r1 = r6
+    call f
+    r6 += r0
+    goto again
+    out:
+    r0 = r6
+    exit
+    func f:
+    r0 = r1
+    more:
+    may_goto done
+    r0 += 3
+    goto more
+    done:
+    exit)");
+  EXPECT_TRUE(o.accepted) << o.message;
+}
+
+TEST(CallThroughRegister, reaches_a_helper_by_number) {
+  const Outcome o = check("r2 = 5\n callx r2\n exit");
+  ASSERT_TRUE(o.accepted) << o.message;
+  EXPECT_EQ(o.facts.helpers, std::vector<int32_t>{5});
+  EXPECT_EQ(check("r2 = 5\n callx r2\n r0 = r2\n exit").code, "uninit-reg");
+  EXPECT_EQ(check("r2 = 5000\n callx r2\n exit").code, "helper-invalid");
+  EXPECT_EQ(check("r2 = -1\n callx r2\n exit").code, "helper-invalid");
+  EXPECT_EQ(check("callx r2\n exit").code, "uninit-reg");
+}
+
+TEST(CallThroughRegister, needs_one_target) {
+  EXPECT_EQ(check("r2 = *(u64 *)(r1 +0)\n callx r2\n exit").code, "unsupported-callx");
+  EXPECT_EQ(check("r2 = r10\n callx r2\n exit").code, "unsupported-callx");
+  EXPECT_EQ(check(R"(
+    r3 = *(u64 *)(r1 +0)
+    r2 = 5
+    if r3 == 0 goto call
+    r2 = 8
+    call:
+    callx r2
+    exit)")
+                .code,
+            "unsupported-callx");
+}
+
+TEST(CallThroughRegister, reaches_a_function) {
+  const char* text = R"(
+    r1 = 7
+    r2 = func twice
+    callx r2
+    exit
+    func twice:
+    r0 = r1
+    r0 += r1
+    exit)";
+  const Outcome o = check(text);
+  ASSERT_TRUE(o.accepted) << o.message;
+  EXPECT_TRUE(o.facts.insns[3].before[0].range.is_constant());
+  EXPECT_EQ(o.facts.insns[3].before[0].range.umin, 14u);
+}
+
+TEST(CallThroughRegister, may_not_recurse) {
+  EXPECT_EQ(check(R"(
+    call f
+    exit
+    func f:
+    r2 = func f
+    callx r2
+    exit)")
+                .code,
+            "call-depth");
+}
+
+} // namespace
+} // namespace bpfaot::verifier::test
