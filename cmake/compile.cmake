@@ -28,7 +28,6 @@ target_compile_options(bpfaot_flags INTERFACE
   # g++ 12 sees overlaps in "text" + std::string that are not there (GCC bug 105651).
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
   $<$<BOOL:${BPFAOT_WERROR}>:-Werror>
-  $<$<BOOL:${BPFAOT_STATIC_LOADER}>:-ffunction-sections$<SEMICOLON>-fdata-sections>
   -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 
 # libFuzzer counts the edges of instrumented code and the sanitizers see into it, so all rooms are

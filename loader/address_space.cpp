@@ -3,6 +3,8 @@
 // What reading and calling come down to on any address space.
 #include "loader/address_space.h"
 
+#include "loader/live_space.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -30,5 +32,7 @@ Result<std::string> AddressSpace::read_string(uint64_t address, size_t limit) {
   out.resize(limit);
   return out;
 }
+
+Result<std::vector<MapsEntry>> LiveSpace::mapped() { return read_maps(pid()); }
 
 } // namespace bpfaot::loader

@@ -130,6 +130,8 @@ Status Image::check_entries() const {
 }
 
 Status Image::check_cpu() const {
+  if (desc_.cpu_features == 0) // asking the processor takes time on a virtual machine
+    return {};
   const uint64_t missing = desc_.cpu_features & ~targets::host_cpu_features();
   if (missing == 0)
     return {};

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace bpfaot::loader {
 namespace {
@@ -165,12 +166,16 @@ Result<std::unique_ptr<Attachment>> Attachment::create(LiveSpace& space, const I
   }
   attachment->facts_ = patcher.facts(auxiliary(space.pid(), AT_HWCAP2));
   const uint64_t near = plan.sites.empty() ? 0x10000000 : plan.sites.front().address;
-  // Another thread may map something at a chosen place, and an address limit (RLIMIT_AS) may want the
-  // thread table smaller: 64 MiB of addresses, 8, 1.
+  // Another thread may map something at a chosen place, or may have since the plan looked, and an address
+  // limit (RLIMIT_AS) may want the thread table smaller: 64 MiB of addresses, 8, 1.
   Status mapped;
+  std::vector<MapsEntry> maps = plan.maps;
   for (const uint32_t capacity_log2 : {12u, 12u, 9u, 6u}) {
     attachment->capacity_log2_ = capacity_log2;
-    mapped = attachment->map_all(space, image, session, near);
+    if (maps.empty()) {
+      maps = TRY(read_maps(space.pid()));
+    }
+    mapped = attachment->map_all(space, image, session, std::exchange(maps, {}), near);
     if (mapped) {
       return attachment;
     }
@@ -205,9 +210,9 @@ void Attachment::undo(LiveSpace& space) {
 }
 
 // Private memory, the runtime file's page and the session's two regions lie one behind the other.
-Status Attachment::map_all(LiveSpace& space, const Image& image, const Session& session, uint64_t near) {
+Status Attachment::map_all(LiveSpace& space, const Image& image, const Session& session, const std::vector<MapsEntry>& maps,
+                           uint64_t near) {
   TRY(make_runtime_file());
-  const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
   // Fork page, thread slots, and a page behind them that a comparison with "the frame below" may read.
   const uint64_t private_size = kPage + (sizeof(bpfaot_thread) << capacity_log2_) + kPage;
   private_ = place_away(maps, private_size + kPage + session.size());
@@ -338,7 +343,8 @@ Status Attachment::make_arenas(LiveSpace& space, const Plan& plan) {
   constexpr int kTries = 3; // another thread may map something at a chosen place
   Status status;
   for (int attempt = 0; attempt < kTries; ++attempt) {
-    const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+    // What was seen before and what came since by our own doing; an attempt at a place that is taken fails.
+    const std::vector<MapsEntry> maps = attempt == 0 && !plan.maps.empty() ? plan.maps : TRY(read_maps(space.pid()));
     const size_t before = arenas_.size();
     const uint64_t file_before = runtime_size_;
     Batch batch;
@@ -380,15 +386,20 @@ Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& m
   const targets::SupportCode support = patcher_->support();
   Arena arena;
   arena.size = round_up(BPFAOT_ARENA_SUPPORT + support.bytes.size() + 4096 + sites * kSiteBytes, 1u << 16);
-  // Those of this batch are not in the maps yet.
-  std::vector<MapsEntry> taken = maps;
-  for (const Arena& other : arenas_) {
+  std::vector<MapsEntry> taken = maps; // which may not have ours yet
+  const auto take = [&taken](uint64_t address, uint64_t size) {
     MapsEntry entry;
-    entry.start = other.base;
-    entry.end = other.base + other.size;
+    entry.start = address;
+    entry.end = address + size;
     taken.insert(std::upper_bound(taken.begin(), taken.end(), entry,
                                   [](const MapsEntry& a, const MapsEntry& b) { return a.start < b.start; }),
                  entry);
+  };
+  for (const Mapped& area : mapped_) {
+    take(area.address, area.size);
+  }
+  for (const Arena& other : arenas_) {
+    take(other.base, other.size);
   }
   arena.base = place_near(taken, arena.size, address, patcher_->reach - (16u << 20));
   if (arena.base == 0) {
@@ -399,7 +410,8 @@ Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& m
     return fail(Code::kSessionMemory, std::string("the runtime file cannot grow: ") + std::strerror(errno));
   }
   runtime_size_ += arena.size;
-  void* local = mmap(nullptr, arena.size, PROT_READ | PROT_WRITE, MAP_SHARED, runtime_.get(), static_cast<off_t>(offset));
+  // Every page is filled below: in one go instead of a fault for each.
+  void* local = mmap(nullptr, arena.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, runtime_.get(), static_cast<off_t>(offset));
   if (local == MAP_FAILED) {
     return fail(Code::kSessionMemory, std::string("cannot map the runtime file: ") + std::strerror(errno));
   }

@@ -81,7 +81,8 @@ private:
 
   explicit Attachment(const targets::Patcher& patcher) : patcher_(&patcher) {}
 
-  Status map_all(LiveSpace& space, const Image& image, const Session& session, uint64_t near);
+  Status map_all(LiveSpace& space, const Image& image, const Session& session, const std::vector<MapsEntry>& maps,
+                 uint64_t near);
   Status add_image(Batch& batch, const Image& image, int file, const std::vector<MapsEntry>& maps, uint64_t near);
   Status write_image(LiveSpace& space, const Image& image);
   Status write_runtime(LiveSpace& space, const Image& image, const Session& session,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "loader/address_space.h"
+#include "loader/proc_maps.h"
 #include "targets/patch.h"
 
 #include <cstdint>
@@ -38,6 +39,8 @@ public:
   virtual Status hold() = 0;
   // Lets the threads go; with `keep` system calls that follow need not stop one anew.
   virtual void release(bool keep = false) = 0;
+  // Of a held process: what it has mapped.
+  virtual Result<std::vector<MapsEntry>> mapped();
   // Of a held process, for each of `codes`.
   virtual Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) = 0;
   // Of a held process: whether a thread's registers or stack hold an address in one of the ranges.

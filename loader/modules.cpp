@@ -142,8 +142,10 @@ Result<Modules> Modules::read(AddressSpace& space) {
   return of_process(space.pid());
 }
 
-Result<Modules> Modules::of_process(int pid) {
-  return make(pid, TRY(read_maps(pid)), [pid](const MapsEntry& entry) { return read_mapped_file(pid, entry); });
+Result<Modules> Modules::of_process(int pid) { return of_process(pid, TRY(read_maps(pid))); }
+
+Modules Modules::of_process(int pid, std::vector<MapsEntry> maps) {
+  return make(pid, std::move(maps), [pid](const MapsEntry& entry) { return read_mapped_file(pid, entry); });
 }
 
 Modules Modules::make(int pid, std::vector<MapsEntry> maps, ReadFile read_file) {

@@ -74,6 +74,7 @@ public:
   // Reads the list; the files are read when they are asked for.
   static Result<Modules> read(AddressSpace& space);
   static Result<Modules> of_process(int pid);
+  static Modules of_process(int pid, std::vector<MapsEntry> maps);
   // The same from a list and files that are had otherwise.
   static Modules make(int pid, std::vector<MapsEntry> maps, ReadFile read_file);
 

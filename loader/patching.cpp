@@ -83,7 +83,7 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
 
 // Of a held process: that it is the one that was planned for.
 Status Attachment::verify(LiveSpace& space) const {
-  const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+  const std::vector<MapsEntry> maps = TRY(space.mapped());
   for (const NewSite& site : pending_) {
     const MapsEntry* entry = entry_at(maps, site.patch.address);
     std::vector<uint8_t> now(site.original.size()), gap(site.gap.original.size());

@@ -377,6 +377,7 @@ Plan Planner::run(const std::vector<ProbeWish>& wishes) {
     }
     std::erase_if(plan_.sites, [](const PlannedSite& site) { return site.programs.empty() && !site.sweeps; });
   }
+  plan_.maps = modules_.maps();
   return std::move(plan_);
 }
 

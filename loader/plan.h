@@ -52,6 +52,7 @@ struct PlanRow {
 struct Plan {
   std::vector<PlannedSite> sites;
   std::vector<PlanRow> rows; // in the order of the wishes
+  std::vector<MapsEntry> maps; // of the process when it was looked at; may be out of date since
   size_t refused() const;
 };
 

@@ -9,6 +9,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -28,6 +29,8 @@ constexpr int kEventStop = 128; // PTRACE_EVENT_STOP
 constexpr uint64_t kMillisecond = 1'000'000;
 constexpr uint64_t kPatience = 10'000 * kMillisecond; // for threads that wait in the kernel
 constexpr uint64_t kLate = 5 * kMillisecond;          // after which such a thread is let be for now
+constexpr uint64_t kBrief = kMillisecond / 10;
+constexpr uint64_t kLook = 2'000;
 
 std::string errno_text() { return std::strerror(errno); }
 
@@ -73,14 +76,17 @@ private:
 
 } // namespace
 
-Process::Process(int pid, const targets::Patcher& patcher) : pid_(pid), patcher_(&patcher) {}
+Process::Process(int pid, const targets::Patcher& patcher) : pid_(pid), patcher_(&patcher) {
+  cpu_set_t allowed;
+  has_processors_ = sched_getaffinity(0, sizeof allowed, &allowed) == 0 && CPU_COUNT(&allowed) > 1;
+}
 
 Process::Process(Process&& other) noexcept
     : pid_(other.pid_), patcher_(other.patcher_), memory_(std::move(other.memory_)),
       threads_(std::move(other.threads_)), loan_(std::move(other.loan_)), maps_(std::move(other.maps_)),
       syscall_insn_(other.syscall_insn_), is_child_(other.is_child_), stays_(other.stays_),
-      has_exited_(other.has_exited_), seccomp_(other.seccomp_), seccomp_suspended_(other.seccomp_suspended_),
-      exit_status_(other.exit_status_) {
+      has_processors_(other.has_processors_), has_exited_(other.has_exited_), seccomp_(other.seccomp_),
+      seccomp_suspended_(other.seccomp_suspended_), exit_status_(other.exit_status_) {
   other.threads_.clear();
 }
 
@@ -240,6 +246,23 @@ Result<int> Process::wait_thread(int tid) {
   return ended(tid, status);
 }
 
+// A stop that is about to come is looked for: to sleep and be woken takes longer than a few system calls.
+// Where threads take turns on one processor it would not come meanwhile.
+Result<int> Process::wait_briefly(int tid) {
+  const uint64_t start = now_ns();
+  for (uint64_t next = start; has_processors_ && next - start < kBrief; next += kLook) {
+    while (now_ns() < next) {
+    }
+    int status = 0;
+    const int got = waitpid(tid, &status, __WALL | WNOHANG);
+    if (got == tid)
+      return ended(tid, status);
+    if (got < 0 && errno != EINTR)
+      return gone();
+  }
+  return wait_thread(tid);
+}
+
 // Waits for its vfork child, or for a disk: an interrupt does not reach it before that is over.
 bool Process::is_late(int tid) const {
   const auto status = read_status(tid);
@@ -258,6 +281,8 @@ Result<int> Process::wait_thread(int tid, bool& late) {
       forget(tid);
       return gone();
     }
+    if (has_processors_ && now_ns() - start < kBrief / 2)
+      continue; // as in wait_briefly
     if (now_ns() - start > kLate && is_late(tid)) {
       late = true;
       return 0;
@@ -304,7 +329,6 @@ Result<bool> Process::wait_for_stop(size_t index) {
 
 Status Process::hold() {
   TRY(give_back());
-  maps_ = TRY(read_maps(pid_));
   const uint64_t start = now_ns();
   for (uint64_t pause = kMillisecond; !TRY(stop_all()); pause = std::min(pause * 2, 50 * kMillisecond)) {
     resume_all();
@@ -313,6 +337,7 @@ Status Process::hold() {
                                           " waits in the kernel (for a vfork child, it seems) and cannot be stopped");
     sleep_ns(pause);
   }
+  maps_ = TRY(read_maps(pid_));
   return {};
 }
 

@@ -78,6 +78,7 @@ public:
                                             std::span<const SharedFile> files = {}) override;
   Status hold() override;
   void release(bool keep = false) override;
+  Result<std::vector<MapsEntry>> mapped() override { return maps_; }
   Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) override;
   Result<bool> refers_to(std::span<const CodeRange> ranges) override;
 
@@ -121,6 +122,7 @@ private:
   void let_go();
   Result<int> wait_thread(int tid);
   Result<int> wait_thread(int tid, bool& late);
+  Result<int> wait_briefly(int tid);
   Result<int> ended(int tid, int status);
   void forget(int tid);
 
@@ -133,7 +135,9 @@ private:
     std::vector<uint8_t> clean;
   };
   Result<uint64_t> find_slack(uint64_t size, std::vector<uint8_t>& under, std::vector<Leftover>& leftovers);
-  Status clean_slack(uint64_t size);
+  Status clean_slack(const std::vector<Leftover>& leftovers);
+  Result<std::unique_ptr<Loan>> make_loan(std::vector<Leftover>& leftovers);
+  static targets::RemoteStubRequest stub_request(const Loan& loan);
   Result<uint64_t> run_stub(Loan& loan, uint64_t entry, uint64_t cursor);
   Status give_back();
   Result<int64_t> one_call(uint64_t number, std::initializer_list<uint64_t> args);
@@ -153,10 +157,11 @@ private:
   UniqueFd memory_;
   std::vector<Thread> threads_;
   std::unique_ptr<Loan> loan_;
-  std::vector<MapsEntry> maps_; // as they were when hold() began
+  std::vector<MapsEntry> maps_; // of the held process
   uint64_t syscall_insn_ = 0;
   bool is_child_ = false;
   bool stays_ = false; // stopped until detach()
+  bool has_processors_ = false; // more than one to run on
   bool has_exited_ = false;
   bool seccomp_ = false, seccomp_suspended_ = false;
   int exit_status_ = 0;

@@ -16,6 +16,7 @@ struct Process::Loan {
   std::vector<RegisterBytes> more; // of Patcher::more_regsets; empty where it has none
   uint64_t mask = 0;       // its own
   bool masked = false;     // all signals are blocked
+  Result<uint64_t> slack = uint64_t{0}; // room for the stub, or why there is none
   bool has_stub = false;
   targets::RemoteStub stub;
   uint64_t at = 0;            // of the marker; the stub follows it

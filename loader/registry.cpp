@@ -208,19 +208,24 @@ Result<Registry> Registry::open_at(const std::string& directory) {
 
 std::string Registry::path(uint32_t id) const { return directory_ + "/" + std::to_string(id) + ".session"; }
 
+// The record is written under another name and linked to its own, which fails when the id is taken.
+// Not renamed over a file that holds the place: some file systems write a replaced file to the disk first.
 Result<uint32_t> Registry::add(SessionRecord record) {
-  // O_EXCL makes the id ours before the record is written; readers skip the empty file.
   for (record.id = 1; record.id <= kMaxId; ++record.id) {
-    const UniqueFd fd(::open(path(record.id).c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
-    if (!fd.valid() && errno == EEXIST)
+    const std::string name = path(record.id), scratch = name + ".tmp-" + std::to_string(getpid());
+    if (access(name.c_str(), F_OK) == 0)
       continue;
-    if (!fd.valid())
-      return fail(Code::kRegistry, "cannot create " + path(record.id) + ": " + std::strerror(errno));
-    if (Status written = update(record); !written) {
-      remove(record.id);
-      return std::move(written).take_error();
-    }
-    return record.id;
+    unlink(scratch.c_str()); // of a process that had this one's number
+    UniqueFd fd(::open(scratch.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
+    const std::string text = print_record(record);
+    const bool written = fd.valid() && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const bool is_ours = written && link(scratch.c_str(), name.c_str()) == 0;
+    const int error = errno;
+    unlink(scratch.c_str());
+    if (is_ours)
+      return record.id;
+    if (!written || error != EEXIST)
+      return fail(Code::kRegistry, "cannot write " + name + ": " + std::strerror(error));
   }
   return fail(Code::kRegistry, "more than " + std::to_string(kMaxId) + " sessions");
 }
@@ -242,8 +247,8 @@ Result<SessionRecord> Registry::find(uint32_t id) const {
                                          (known.empty() ? ": none is live" : ", live are: " + known));
 }
 
-// What a bpf-aot that was killed while it wrote left behind: an empty file, which holds an id, or a
-// record that was not renamed yet.
+// What a bpf-aot that was killed while it wrote left behind: a record that has not its own name yet. Older
+// ones also left empty files, which hold an id.
 void Registry::remove_if_forgotten(const std::string& path) const {
   struct stat status {};
   if (lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_mtime + kForgotten < time(nullptr))

@@ -4,8 +4,8 @@
 // read their maps and detach them, also when the one that attached was killed.
 //
 // The files lie in a directory that only this user can enter ($XDG_RUNTIME_DIR/bpf-aot, for root
-// /run/bpf-aot, else bpf-aot-UID in the temporary directory). They are replaced by rename, so a
-// reader sees a whole record. A process is named by pid and start time: a reused pid is no match.
+// /run/bpf-aot, else bpf-aot-UID in the temporary directory). They appear by link and are replaced by
+// rename, so a reader sees a whole record. A process is named by pid and start time: a reused pid is no match.
 #pragma once
 
 #include "support/result.h"

@@ -131,15 +131,10 @@ Result<uint64_t> Process::find_slack(uint64_t size, std::vector<uint8_t>& under,
 }
 
 // Takes away what killed loaders left, unless a thread is still on its way back through it.
-Status Process::clean_slack(uint64_t size) {
-  std::vector<uint8_t> under;
-  std::vector<Leftover> leftovers;
-  (void)find_slack(size, under, leftovers);
-  if (leftovers.empty())
-    return {};
+Status Process::clean_slack(const std::vector<Leftover>& leftovers) {
   TRY(hold());
   for (const Leftover& leftover : leftovers) {
-    const CodeRange range{leftover.at, leftover.at + size};
+    const CodeRange range{leftover.at, leftover.at + leftover.clean.size()};
     if (!TRY(refers_to({&range, 1})))
       TRY(write(leftover.at, leftover.clean));
   }
@@ -147,15 +142,39 @@ Status Process::clean_slack(uint64_t size) {
   return {};
 }
 
-Status Process::place_stub(Loan& loan) {
+// Of the stopped leader: its registers, and where its stub will be; nowhere when there is no room.
+Result<std::unique_ptr<Process::Loan>> Process::make_loan(std::vector<Leftover>& leftovers) {
+  auto loan = std::make_unique<Loan>();
+  loan->tid = pid_;
+  loan->registers = TRY(registers(loan->tid));
+  for (const uint32_t type : patcher_->more_regsets)
+    loan->more.push_back(register_set(loan->tid, type));
+  if (ptrace(PTRACE_GETSIGMASK, loan->tid, kSignalSetSize, &loan->mask) != 0)
+    return fail(Code::kProcessGone, failed("reading the signal mask", pid_));
+  uint64_t abort = 0;
+  if (critical_section(loan->tid, abort))
+    set_pc(loan->registers, abort);
+  loan->signal = quiet_signal(TRY(read_status(pid_)), loan->mask);
+  const uint64_t size = patcher_->make_remote_stub(stub_request(*loan)).bytes.size() + sizeof kStubMarker;
+  leftovers.clear();
+  loan->slack = find_slack(size, loan->under, leftovers);
+  return loan;
+}
+
+targets::RemoteStubRequest Process::stub_request(const Loan& loan) {
   targets::RemoteStubRequest request;
   request.registers = loan.registers;
   request.more = loan.more;
   request.signal_mask = loan.mask;
   request.signal = loan.signal;
-  const uint64_t size = patcher_->make_remote_stub(request).bytes.size() + sizeof kStubMarker;
-  std::vector<Leftover> leftovers;
-  loan.at = TRY(find_slack(size, loan.under, leftovers));
+  return request;
+}
+
+Status Process::place_stub(Loan& loan) {
+  if (!loan.slack)
+    return Status(std::move(loan.slack).take_error());
+  loan.at = *loan.slack;
+  targets::RemoteStubRequest request = stub_request(loan);
   request.pc = loan.at + sizeof kStubMarker;
   loan.stub = patcher_->make_remote_stub(request);
   std::vector<uint8_t> bytes(std::begin(kStubMarker), std::end(kStubMarker));
@@ -172,23 +191,14 @@ Result<Process::Loan*> Process::borrow() {
   if (seccomp_ && !seccomp_suspended_)
     return fail(Code::kProcessSeccomp, "process " + std::to_string(pid_) +
                                            " filters its system calls (seccomp) and the filter cannot be suspended");
-  const RegisterBytes any(patcher_->registers.size);
-  targets::RemoteStubRequest request;
-  request.registers = any;
-  TRY(clean_slack(patcher_->make_remote_stub(request).bytes.size() + sizeof kStubMarker));
-  auto loan = std::make_unique<Loan>();
-  loan->tid = pid_;
-  loan->registers = TRY(registers(loan->tid));
-  for (const uint32_t type : patcher_->more_regsets)
-    loan->more.push_back(register_set(loan->tid, type));
-  if (ptrace(PTRACE_GETSIGMASK, loan->tid, kSignalSetSize, &loan->mask) != 0)
-    return fail(Code::kProcessGone, failed("reading the signal mask", pid_));
-  uint64_t abort = 0;
-  if (critical_section(loan->tid, abort))
-    set_pc(loan->registers, abort);
+  std::vector<Leftover> leftovers;
+  std::unique_ptr<Loan> loan = TRY(make_loan(leftovers));
+  if (!leftovers.empty()) {
+    TRY(clean_slack(leftovers)); // the thread may have run meanwhile
+    loan = TRY(make_loan(leftovers));
+  }
   loan_ = std::move(loan);
   Result<int64_t> scratch = int64_t{0};
-  loan_->signal = quiet_signal(TRY(read_status(pid_)), loan_->mask);
   Status placed = place_stub(*loan_);
   // A command that has not begun has nothing to lose.
   if (!placed && !loan_->has_stub && (stays_ || patcher_->stub_may_be_missing))
@@ -226,7 +236,7 @@ Result<uint64_t> Process::run_stub(Loan& loan, uint64_t entry, uint64_t cursor) 
   for (int seen = 0;;) {
     if (ptrace(request, loan.tid, nullptr, signal) != 0)
       return fail(Code::kProcessGone, failed("running a thread", pid_));
-    const int status = TRY(wait_thread(loan.tid));
+    const int status = TRY(wait_briefly(loan.tid));
     signal = 0;
     if (status >> 16 != 0) // a group stop (SIGSTOP cannot be blocked) is taken up again later
       continue;

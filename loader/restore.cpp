@@ -232,7 +232,7 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
     pause_ms(2);
   }
   for (int round = 0;; ++round) {
-    const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+    const std::vector<MapsEntry> maps = TRY(space.mapped());
     const uint64_t arena = arena_of(patcher, maps, patches);
     if (arena == 0) {
       restored.foreign = TRY(write_originals(space, patches));
@@ -261,8 +261,8 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
   return restored;
 }
 
-Status sweep_abandoned(LiveSpace& space, const targets::Patcher& patcher) {
-  const std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
+Result<std::vector<MapsEntry>> sweep_abandoned(LiveSpace& space, const targets::Patcher& patcher) {
+  std::vector<MapsEntry> maps = TRY(read_maps(space.pid()));
   std::vector<Runtime> gone, abandoned;
   for (const MapsEntry& entry : maps) {
     if (!is_runtime_mapping(entry) || !entry.shared || entry.executable || entry.offset != 0) {
@@ -282,6 +282,9 @@ Status sweep_abandoned(LiveSpace& space, const targets::Patcher& patcher) {
       gone.push_back(*runtime); // no jump ever led there
     }
   }
+  if (gone.empty() && abandoned.empty()) {
+    return maps;
+  }
   for (const Runtime& runtime : gone) {
     TRY(unmap(space, runtime));
   }
@@ -299,7 +302,7 @@ Status sweep_abandoned(LiveSpace& space, const targets::Patcher& patcher) {
     }
   }
   space.release();
-  return {};
+  return read_maps(space.pid());
 }
 
 } // namespace bpfaot::loader

@@ -37,8 +37,8 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
 Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches);
 
 // Unmaps what earlier sessions abandoned in the process, as far as that is certain now, and what those
-// mapped whose loader died before it changed any code.
-Status sweep_abandoned(LiveSpace& space, const targets::Patcher& patcher);
+// mapped whose loader died before it changed any code. Gives what the process has mapped then.
+Result<std::vector<MapsEntry>> sweep_abandoned(LiveSpace& space, const targets::Patcher& patcher);
 
 bool is_runtime_mapping(const MapsEntry& entry);
 // Of the runtime file that the sites lead to; 0 when the process has none of them.

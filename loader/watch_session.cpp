@@ -90,7 +90,11 @@ Status Watch::update(const Attachment& attachment) {
   if (!registry_) {
     return {};
   }
-  record_.patches = attachment.patches();
+  std::vector<SitePatch> patches = attachment.patches();
+  if (patches == record_.patches) { // all that were announced
+    return {};
+  }
+  record_.patches = std::move(patches);
   return registry_->update(record_);
 }
 

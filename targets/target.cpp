@@ -8,6 +8,9 @@
 #include <bpfaot/abi.h>
 
 #include <array>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 namespace bpfaot::targets {
 namespace {
@@ -49,6 +52,43 @@ RegMeaning meaning_of(const RegSlot& slot, bool is_return) {
   return slot.meaning;
 }
 
+#if defined(__x86_64__)
+struct Cpuid {
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+};
+
+Cpuid cpuid(uint32_t leaf) {
+  Cpuid r;
+  __get_cpuid_count(leaf, 0, &r.a, &r.b, &r.c, &r.d); // zeros when there is no such leaf
+  return r;
+}
+
+// Levels of the x86-64 psABI, chapter 3.1.1. Not __builtin_cpu_supports: that asks the processor in a
+// constructor, whether the answer is wanted or not, and on a virtual machine each question leaves it.
+uint64_t x86_64_levels() {
+  const auto has = [](uint32_t word, uint32_t bits) { return (word & bits) == bits; };
+  const Cpuid basic = cpuid(1), extended = cpuid(0x8000'0001);
+  // sse3, ssse3, cx16, sse4.1, sse4.2, popcnt; lahf
+  if (!has(basic.c, 1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 23) || !has(extended.c, 1u << 0))
+    return 0;
+  uint64_t levels = BPFAOT_CPUFEAT_X86_64_V2;
+  // fma, movbe, osxsave, avx, f16c; lzcnt; bmi1, avx2, bmi2
+  const Cpuid more = cpuid(7);
+  if (!has(basic.c, 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29) || !has(extended.c, 1u << 5) ||
+      !has(more.b, 1u << 3 | 1u << 5 | 1u << 8))
+    return levels;
+  uint32_t states = 0, high = 0; // register states that the system saves
+  __asm__("xgetbv" : "=a"(states), "=d"(high) : "c"(0));
+  if (!has(states, 1u << 1 | 1u << 2)) // xmm, ymm
+    return levels;
+  levels |= BPFAOT_CPUFEAT_X86_64_V3;
+  // avx512f, dq, cd, bw, vl; masks, upper halves, upper registers
+  if (has(more.b, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31) && has(states, 1u << 5 | 1u << 6 | 1u << 7))
+    levels |= BPFAOT_CPUFEAT_X86_64_V4;
+  return levels;
+}
+#endif
+
 std::string known_names() {
   std::string names;
   for (const Target* target : kAll)
@@ -76,15 +116,7 @@ const Target& host() {
 
 uint64_t host_cpu_features() {
 #if defined(__x86_64__)
-  uint64_t features = 0;
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v2"))
-    features |= BPFAOT_CPUFEAT_X86_64_V2;
-  if (__builtin_cpu_supports("x86-64-v3"))
-    features |= BPFAOT_CPUFEAT_X86_64_V3;
-  if (__builtin_cpu_supports("x86-64-v4"))
-    features |= BPFAOT_CPUFEAT_X86_64_V4;
-  return features;
+  return x86_64_levels();
 #else
   return 0; // no bit is defined: images are for the baseline
 #endif

@@ -83,6 +83,7 @@ int lstat(const char* restrict path, struct stat* restrict out) {
 }
 int access(const char* path, int mode) { return (int)CALL(SYS_faccessat, AT_FDCWD, path, mode); }
 int mkdir(const char* path, mode_t mode) { return (int)CALL(SYS_mkdirat, AT_FDCWD, path, mode); }
+int link(const char* from, const char* to) { return (int)CALL(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0); }
 int unlink(const char* path) { return (int)CALL(SYS_unlinkat, AT_FDCWD, path, 0); }
 int rename(const char* from, const char* to) {
   return (int)CALL(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);

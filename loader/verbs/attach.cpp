@@ -23,8 +23,8 @@ Result<int> parse_pid(const ParsedArguments& arguments) {
 }
 
 // What the process, which runs, allows of the wishes.
-Result<Plan> look(Process& process, Watch& watch, const Console& console) {
-  Modules modules = TRY(Modules::read(process));
+Result<Plan> look(Process& process, std::vector<MapsEntry> maps, Watch& watch, const Console& console) {
+  Modules modules = TRY(maps.empty() ? Modules::read(process) : Modules::of_process(process.pid(), std::move(maps)));
   Plan plan = make_plan(process, modules, watch.patcher(), watch.wishes());
   if (!watch.dry_run()) {
     report_refusals(plan, console, watch.names());
@@ -68,11 +68,12 @@ Result<int> run_attach(const ParsedArguments& arguments, const Console& console)
   std::unique_ptr<Attachment> attachment;
   {
     Process process = TRY(Process::open(pid, watch->patcher()));
+    std::vector<MapsEntry> maps; // none: not known yet
     if (!watch->dry_run()) {
       take_out_dead(pid, watch->patcher());
-      TRY(sweep_abandoned(process, watch->patcher()));
+      maps = TRY(sweep_abandoned(process, watch->patcher()));
     }
-    Plan plan = TRY(look(process, *watch, console));
+    Plan plan = TRY(look(process, std::move(maps), *watch, console));
     if (watch->dry_run()) {
       print_dry_run(plan, watch->image(), watch->json(), console);
       return 0;

@@ -90,7 +90,36 @@ TEST_F(RegistryTest, a_record_of_processes_that_are_gone_is_removed) {
   EXPECT_FALSE(registry->find(1).has_value());
 }
 
-// A bpf-aot that is killed between taking an id and writing the record leaves both names.
+TEST_F(RegistryTest, writers_at_the_same_time_get_ids_of_their_own) {
+  constexpr int kWriters = 4, kEach = 50;
+  std::vector<pid_t> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.push_back(fork());
+    if (writers.back() == 0) {
+      Registry registry = *Registry::open_at(directory_);
+      bool kept = true;
+      for (int round = 0; round < kEach; ++round) {
+        SessionRecord record = sample();
+        record.const_size = uint64_t(getpid()) * kEach + uint64_t(round);
+        const Result<uint32_t> id = registry.add(record);
+        const Result<SessionRecord> found = id ? registry.find(*id) : Result<SessionRecord>(SessionRecord());
+        kept = kept && id && found && found->id == *id && found->const_size == record.const_size;
+        if (id)
+          registry.remove(*id);
+      }
+      _exit(kept ? 0 : 1);
+    }
+  }
+  for (const pid_t writer : writers) {
+    int status = -1;
+    waitpid(writer, &status, 0);
+    EXPECT_EQ(status, 0) << "a record that was added is not there as it was added";
+  }
+  EXPECT_EQ(rmdir(directory_.c_str()), 0) << "something is left";
+  mkdir(directory_.c_str(), 0700);
+}
+
+// A bpf-aot that is killed while it adds a record leaves a file, older ones also an empty record.
 TEST_F(RegistryTest, what_a_killed_writer_left_goes_after_a_while) {
   Registry registry = *Registry::open_at(directory_);
   const timespec long_ago[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};

@@ -3,6 +3,8 @@
 // The tables of the machines: names, register maps, and the map between them by meaning.
 #include "targets/target.h"
 
+#include <bpfaot/abi.h>
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -110,6 +112,15 @@ TEST(Targets, TheHostHasWhatTheDefaultCpuOfItsRowNeeds) {
     }
   }
 }
+
+#if defined(__x86_64__)
+TEST(Targets, TheLevelsOfThisProcessorAreThoseThatTheCompilersLibraryFinds) {
+  const uint64_t features = host_cpu_features();
+  EXPECT_EQ((features & BPFAOT_CPUFEAT_X86_64_V2) != 0, __builtin_cpu_supports("x86-64-v2") != 0);
+  EXPECT_EQ((features & BPFAOT_CPUFEAT_X86_64_V3) != 0, __builtin_cpu_supports("x86-64-v3") != 0);
+  EXPECT_EQ((features & BPFAOT_CPUFEAT_X86_64_V4) != 0, __builtin_cpu_supports("x86-64-v4") != 0);
+}
+#endif
 
 TEST(Targets, SlotsAreFoundByAnyOfTheirBytes) {
   const Target& x86 = machine("x86_64");
