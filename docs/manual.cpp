@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
 // Writes the manual page or the bash completion of a tool from its table of options, so that neither
-// can miss one: print_manual man|bash bpf-aotc|bpf-aot.
+// can miss one: print_manual man|bash TOOL.
 #include "loader/verb.h"
 #include "support/options.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -24,6 +26,17 @@ constexpr OptionRow kCompilerOptions[] = {
 };
 #else
 constexpr std::span<const OptionRow> kCompilerOptions;
+#endif
+
+#if __has_include("conformance/options.def")
+constexpr OptionRow kConformanceOptions[] = {
+#define BPFAOT_OPTION(id, short_name, long_name, arg, arg_name, help, group)                       \
+  {0, short_name, long_name, OptionArg::arg, arg_name, help, group},
+#include "conformance/options.def"
+#undef BPFAOT_OPTION
+};
+#else
+constexpr std::span<const OptionRow> kConformanceOptions;
 #endif
 
 struct VerbRow {
@@ -74,9 +87,9 @@ struct Manual {
   std::string_view files;              // pattern of files to complete
 };
 
-std::vector<Option> compiler_options() {
+std::vector<Option> options_of(std::span<const OptionRow> rows) {
   std::vector<Option> options;
-  for (const OptionRow& row : kCompilerOptions)
+  for (const OptionRow& row : rows)
     options.push_back({row, std::string(row.help)});
   return options;
 }
@@ -114,7 +127,7 @@ Manual compiler_manual() {
          "@FILE stands for the words in FILE, separated by white space and quoted as in a shell; files "
          "may name files. The environment changes nothing but NO_COLOR, which turns colours off. No "
          "sysroot is needed: images have no C library."}}},
-      compiler_options(),
+      options_of(kCompilerOptions),
       {{"EXIT STATUS",
         {"0: done. 1: an input is rejected, not supported, or cannot be read. 2: the command line is "
          "wrong. 70: an internal error; please report it."}},
@@ -124,6 +137,32 @@ Manual compiler_manual() {
        {"SEE ALSO", {"bpf-aot(1), clang(1)"}}},
       {},
       "*.o"};
+}
+
+Manual conformance_manual() {
+  return {
+      "bpf-aotc-conformance",
+      "run one BPF program by the protocol of the bpf_conformance suite",
+      {"[MEMORY] [OPTION]... < PROGRAM"},
+      {{"DESCRIPTION",
+        {"A plugin of the public suite of instruction set tests. Reads a program from standard input: "
+         "one line of hexadecimal digits, eight bytes an instruction, blanks between bytes allowed. "
+         "Verifies and compiles it as bpf-aotc(1) does, runs it in a process of its own, and prints what "
+         "r0 holds at the end, 64 bits in hexadecimal digits without a prefix.",
+         "MEMORY is hexadecimal as well. r1 is the address of a writable copy of it and r2 its length in "
+         "bytes; both are 0 when there is none. The stack has 512 bytes for each frame. Shifts by a "
+         "constant that is not below the width are masked, as RFC 9669 says, though bpf-aotc(1) refuses "
+         "them as the kernel does. Maps and kernel functions do not exist."}}},
+      options_of(kConformanceOptions),
+      {{"EXIT STATUS",
+        {"0: the program ran. 1: it is refused, with the reason on standard error, or did not come back. "
+         "2: the command line or the input is wrong."}},
+       {"EXAMPLES",
+        {"echo 'b7 00 00 00 02 00 00 00 95 00 00 00 00 00 00 00' | bpf-aotc-conformance",
+         "echo 71100000000000009500000000000000 | bpf-aotc-conformance 0a0b0c -t riscv64"}},
+       {"SEE ALSO", {"bpf-aotc(1)"}}},
+      {},
+      "*"};
 }
 
 Manual loader_manual() {
@@ -262,11 +301,17 @@ void print_bash(const Manual& manual) {
 
 int main(int argc, char** argv) {
   const std::string_view form = argc == 3 ? argv[1] : "", tool = argc == 3 ? argv[2] : "";
-  if ((form != "man" && form != "bash") || (tool != "bpf-aotc" && tool != "bpf-aot")) {
-    std::fprintf(stderr, "usage: print_manual man|bash bpf-aotc|bpf-aot\n");
+  constexpr std::pair<std::string_view, Manual (*)()> kTools[] = {
+      {"bpf-aotc", compiler_manual},
+      {"bpf-aot", loader_manual},
+      {"bpf-aotc-conformance", conformance_manual}};
+  const auto found =
+      std::find_if(std::begin(kTools), std::end(kTools), [&](const auto& row) { return row.first == tool; });
+  if ((form != "man" && form != "bash") || found == std::end(kTools)) {
+    std::fprintf(stderr, "usage: print_manual man|bash bpf-aotc|bpf-aot|bpf-aotc-conformance\n");
     return 2;
   }
-  const Manual manual = tool == "bpf-aotc" ? compiler_manual() : loader_manual();
+  const Manual manual = found->second();
   if (form == "man")
     print_man(manual);
   else

@@ -1,13 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The compiler. Programs are run natively and, where cross compilers and qemu-user are installed, for
 # the other machines.
-add_library(bpfaot_raw_program STATIC tools/raw_program.cpp)
-target_link_libraries(bpfaot_raw_program PUBLIC bpfaot_aotc)
-
-add_executable(bpf-aotc-conformance tools/conformance.cpp)
-target_link_libraries(bpf-aotc-conformance PRIVATE bpfaot_raw_program)
-add_dependencies(bpf-aotc-conformance bpfaot_minirt_bitcode)
-
 # Objects under test.
 set(aotc_objects ${CMAKE_CURRENT_BINARY_DIR}/aotc-objects)
 file(MAKE_DIRECTORY ${aotc_objects})
@@ -28,21 +21,6 @@ aotc_object(small small)
 get_property(aotc_object_files GLOBAL PROPERTY bpfaot_aotc_objects)
 add_custom_target(aotc_test_objects DEPENDS ${aotc_object_files})
 
-# The program that runs images on other machines.
-set(aotc_runners "")
-foreach(machine IN ITEMS aarch64 riscv64)
-  find_program(BPFAOT_CROSS_${machine} NAMES ${machine}-linux-gnu-gcc)
-  if(BPFAOT_CROSS_${machine})
-    set(runner ${CMAKE_BINARY_DIR}/tests/run_image-${machine})
-    add_custom_command(OUTPUT ${runner}
-      COMMAND ${BPFAOT_CROSS_${machine}} -O1 -static -I${PROJECT_SOURCE_DIR}/include
-        ${CMAKE_CURRENT_SOURCE_DIR}/tools/run_image.c -o ${runner}
-      DEPENDS tools/run_image.c tools/map_image.h VERBATIM)
-    list(APPEND aotc_runners ${runner})
-  endif()
-endforeach()
-add_custom_target(aotc_test_runners DEPENDS ${aotc_runners})
-
 bpfaot_test(test_aotc
   SOURCES
     unit/aotc/analysis_test.cpp
@@ -55,11 +33,3 @@ bpfaot_test(test_aotc
 add_dependencies(test_aotc aotc_test_objects bpfaot_minirt_bitcode)
 target_compile_definitions(test_aotc PRIVATE
   TEST_OBJECTS="${aotc_objects}" TEST_RESOURCES="${CMAKE_BINARY_DIR}/lib/bpf-aotc")
-
-bpfaot_test(test_aotc_conformance
-  SOURCES unit/aotc/conformance_test.cpp
-  USES raw_program LABELS insn qemu)
-add_dependencies(test_aotc_conformance aotc_test_runners bpfaot_minirt_bitcode)
-target_compile_definitions(test_aotc_conformance PRIVATE
-  TEST_CONFORMANCE="${CMAKE_CURRENT_SOURCE_DIR}/data/conformance.tsv"
-  TEST_RESOURCES="${CMAKE_BINARY_DIR}/lib/bpf-aotc" TEST_RUNNERS="${CMAKE_BINARY_DIR}/tests")

@@ -42,7 +42,7 @@ bpfaot_fuzzer(text USES loader)
 add_custom_target(fuzzers DEPENDS ${fuzzers})
 
 # Lowering costs milliseconds a program and LLVM is not instrumented: not part of the bounded run.
-bpfaot_fuzzer(lower USES raw_program)
+bpfaot_fuzzer(lower USES conformance)
 
 # Objects: those of the unit tests and those inside Debian's libbpf-tools.
 add_custom_target(fuzz_seeds_object

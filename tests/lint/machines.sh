@@ -14,7 +14,7 @@ while IFS=: read -r file line text; do
   # A comment may name a machine.
   [[ $text =~ ^[[:space:]]*(//|\*|/\*|#[[:space:]]) ]] && [[ ! $text =~ ^[[:space:]]*#[[:space:]]*(if|elif) ]] && continue
   wrong+="$file:$line:$text"$'\n'
-done < <(grep -rnE "$question" support include bpf verifier linker aotc minirt loader \
+done < <(grep -rnE "$question" support include bpf verifier linker aotc conformance minirt loader \
   --include='*.cpp' --include='*.h' --include='*.c' --include='*.def' --include='CMakeLists.txt')
 complain_if no_machine_question_outside_targets "$wrong"
 

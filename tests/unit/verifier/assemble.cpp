@@ -45,7 +45,8 @@ public:
       slots_.push_back(slot);
       slot += line.text.find(" = map ") != std::string::npos ||
                       line.text.find(" = value ") != std::string::npos ||
-                      line.text.find(" = func ") != std::string::npos || line.text.ends_with(" ll")
+                      line.text.find(" = func ") != std::string::npos ||
+                      (line.text[0] == 'r' && line.text.find(" = 0x") != std::string::npos)
                   ? 2
                   : 1;
     }
@@ -137,7 +138,8 @@ private:
 
   void parse(ProgramInsn& at, size_t i) {
     std::string text = lines_[i].text;
-    if (const size_t go = text.find("goto "); go != std::string::npos) {
+    if (size_t go = text.find("goto"); go != std::string::npos) {
+      go = text.find(' ', go) - 4; // "goto" and "gotol"
       const auto label = labels_.find(text.substr(go + 5));
       if (label == labels_.end()) {
         ADD_FAILURE() << "no label in: " << text;
