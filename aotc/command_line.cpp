@@ -104,6 +104,11 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
              options.opt_level > 3)
       return bad_value("-O", option.value, "0 to 3 or s");
     return {};
+  case kOption_debug:
+    if (!option.value.empty() && option.value != "0" && option.value != "1")
+      return bad_value("-g", option.value, "nothing, 0 or 1");
+    options.debug = option.value != "0";
+    return {};
   case kOption_cpu:
     options.cpu = option.value;
     if (option.value == "help")

@@ -9,6 +9,7 @@
 #include "targets/target.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,6 +54,7 @@ struct CompileOptions {
   uint64_t step_limit = 1'000'000;
   int opt_level = 2;
   bool optimise_size = false; // -Os: level 2, and prefer small code
+  std::optional<bool> debug; // -g, -g0
   bool fix_maps = false;
   bool json = false, time_report = false, print_link = false, stats = false;
   unsigned verbosity = 0;                                   // how many -v
@@ -86,6 +88,11 @@ std::vector<ReplayWord> replay_words(std::span<const std::string> arguments);
 
 std::string target_list();
 std::string cpu_list(const targets::Target& target);
+
+// Text is read by people: it has debug information only when that is asked for.
+inline bool has_debug_info(const CompileOptions& options) {
+  return options.debug.value_or(options.emit >= Emit::object);
+}
 
 std::string_view stage_name(Emit emit); // as --emit names it
 // "probe.bpf.o" gives "probe.so", with the extension of the stage.

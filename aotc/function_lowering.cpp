@@ -132,6 +132,10 @@ void FunctionLowering::trap() {
 
 Status FunctionLowering::run() {
   b_.SetInsertPoint(llvm::BasicBlock::Create(b_.getContext(), "entry", function_));
+  const auto locate = [this](InsnIndex insn) {
+    b_.SetCurrentDebugLocation(program_.module.location(*function_, program_.program(), insn));
+  };
+  locate(source_.begin);
   create_cells();
   may_goto_ = b_.CreateAlloca(b_.getInt64Ty(), nullptr, "budget");
   b_.CreateStore(b_.getInt64(kMayGotoBudget), may_goto_);
@@ -148,6 +152,7 @@ Status FunctionLowering::run() {
     }
     if (b_.GetInsertBlock() == nullptr)
       continue; // nothing comes here
+    locate(at_);
     if (!insn_facts().reached || program_.program().at(at_).poisoned) {
       trap();
       b_.ClearInsertionPoint();

@@ -67,10 +67,12 @@ private:
 
   Result<std::unique_ptr<llvm::Module>> lower(const Runtime& runtime) {
     ModuleLowering module(context_, target_, request_.object, runtime,
-                          {.cpu = cpu_, .fix_maps = options_.fix_maps, .registers = use_},
+                          {.cpu = cpu_, .fix_maps = options_.fix_maps, .registers = use_,
+                           .debug = has_debug_info(options_)},
                           machine_->createDataLayout());
     for (uint32_t i = 0; i < request_.programs.size(); ++i)
       lowered_.push_back(TRY(lower_program(module, request_.programs[i], i)));
+    module.finish_debug_info();
     module.finish_runtime_block();
     Manifest manifest;
     fill_manifest({.object = request_.object,
@@ -104,7 +106,7 @@ private:
       return std::move(object.bytes);
     std::vector<uint8_t> image = TRY(linker::link_shared(
         target_, object.bytes, Runtime::native_path(resource_dir(options_), target_, use_),
-        options_.linker_arguments));
+        {.debug = has_debug_info(options_), .extra = options_.linker_arguments}));
     std::vector<uint32_t> stacks;
     for (const std::string& entry : entry_names_)
       stacks.push_back(calls.worst_stack(entry, object.frames));
@@ -141,7 +143,9 @@ std::vector<std::string> link_command(const ImageRequest& request, const std::st
   return linker::link_arguments(request.target, "probe.o",
                                 Runtime::native_path(resource_dir(request.options), request.target,
                                                      register_use(request.programs)),
-                                output, request.options.linker_arguments);
+                                output,
+                                {.debug = has_debug_info(request.options),
+                                 .extra = request.options.linker_arguments});
 }
 
 Result<std::vector<uint8_t>> make_image(const ImageRequest& request) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "aotc/listing.h"
 
+#include "bpf/object.h"
+
 #include <set>
 
 namespace bpfaot::aotc {
@@ -25,53 +27,74 @@ std::string_view kind_name(Kind kind) {
   __builtin_unreachable();
 }
 
-std::string describe(const verifier::RegFact& fact) {
-  std::string text(kind_name(fact.kind));
-  if (fact.maybe_null)
-    text += "_or_null";
-  if (fact.map.valid())
-    text += "#" + std::to_string(fact.map.value);
-  const verifier::Range64& range = fact.range;
+// "3", "1..64", "-4..60"; "" when every value is possible.
+std::string range_text(const verifier::Range64& range) {
   if (range.is_constant())
-    text += "=" + std::to_string(static_cast<int64_t>(range.umin));
-  else if (range.umin != 0 || range.umax != UINT64_MAX)
-    text += "[" + std::to_string(range.umin) + "," + std::to_string(range.umax) + "]";
-  else if (range.smin != INT64_MIN || range.smax != INT64_MAX)
-    text += "[" + std::to_string(range.smin) + "," + std::to_string(range.smax) + "]s";
-  if (fact.align > 1)
-    text += "a" + std::to_string(fact.align);
+    return std::to_string(static_cast<int64_t>(range.umin));
+  const bool is_signed = range.umin == 0 && range.umax == UINT64_MAX;
+  if (!is_signed)
+    return std::to_string(range.umin) + ".." + std::to_string(range.umax);
+  if (range.smin == INT64_MIN && range.smax == INT64_MAX)
+    return "";
+  return std::to_string(range.smin) + ".." + std::to_string(range.smax);
+}
+
+// A number by its values; a pointer by what it points into and how far: "value(counts)+0 or null
+// align 8", "stack-16".
+std::string describe(const verifier::RegFact& fact, const bpf::Object& object) {
+  const std::string range = range_text(fact.range);
+  if (fact.kind == Kind::scalar)
+    return range.empty() ? "number" : range;
+  std::string text(kind_name(fact.kind));
+  if (fact.map.valid() && fact.map.value < object.maps.size())
+    text += "(" + object.maps[fact.map.value].name + ")";
+  if (fact.kind != Kind::mixed && fact.kind != Kind::map_handle && fact.kind != Kind::function)
+    text += range.empty() ? "+?" : (range[0] == '-' ? "" : "+") + range;
+  if (fact.maybe_null)
+    text += " or null";
+  if (fact.align > 1 && fact.kind != Kind::map_handle)
+    text += " align " + std::to_string(fact.align);
   return text;
 }
 
-std::string facts_of(const verifier::InsnFacts& facts) {
+std::string facts_of(const verifier::InsnFacts& facts, const bpf::Object& object) {
   if (!facts.reached)
     return "  ; never reached";
-  std::string text = "  ;";
+  std::string text;
   for (size_t i = 0; i < facts.before.size(); ++i)
     if (facts.before[i].kind != Kind::none && i != bpf::kFramePointer.number)
-      text += " r" + std::to_string(i) + "=" + describe(facts.before[i]);
+      text += (text.empty() ? "  ; r" : ", r") + std::to_string(i) + "=" +
+              describe(facts.before[i], object);
   return text;
+}
+
+// "probe.bpf.c:18:   count += 1;", once for all instructions of a line that follow each other.
+std::string source_of(const bpf::LineInfo& line) {
+  const size_t slash = line.file.rfind('/');
+  return "  ; " + line.file.substr(slash == std::string::npos ? 0 : slash + 1) + ":" +
+         std::to_string(line.line) + ": " + line.text + "\n";
 }
 
 std::string print_linear(const verifier::VerifiedProgram& verified, bool with_facts) {
   const bpf::Program& program = verified.program();
   std::string text = program.section + ": " + program.name + "\n";
-  const std::string* last_line = nullptr;
   for (const bpf::Function& function : program.functions) {
     text += function.name + ":\n";
+    const bpf::LineInfo* last = nullptr;
     for (InsnIndex i = function.begin; i < function.end; i = i.next()) {
       const bpf::ProgramInsn& insn = program.at(i);
       if (const bpf::LineInfo* line = program.line_of(i);
-          line != nullptr && &line->text != last_line) {
-        text += "  ; " + line->text + "\n";
-        last_line = &line->text;
+          line != nullptr &&
+          (last == nullptr || line->line != last->line || line->file != last->file)) {
+        text += source_of(*line);
+        last = line;
       }
       std::string row = std::to_string(insn.slot.value);
       row.insert(0, row.size() < 6 ? 6 - row.size() : 0, ' ');
       row += ": " + bpf::print(insn.insn);
       if (with_facts) {
         row.resize(std::max<size_t>(row.size(), 48), ' ');
-        row += facts_of(verified.facts().insns[i.value]);
+        row += facts_of(verified.facts().insns[i.value], *program.object);
       }
       text += row + "\n";
     }

@@ -76,6 +76,9 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
     result.flags |= BPFAOT_PROG_PRESERVES;
     result.clobbers = module.target().entry_clobbers;
   }
+  const bpf::Program& source = program.program();
+  module.describe(*entry, "entry." + source.name, source, source.functions[0].begin);
+  builder.SetCurrentDebugLocation(module.location(*entry, source, source.functions[0].begin));
   builder.SetInsertPoint(llvm::BasicBlock::Create(module.context(), "entry", entry));
   llvm::Value* ctx = entry->getArg(0);
   llvm::Value* env = make_env(builder, ctx, result.flags, index);
@@ -113,6 +116,8 @@ Result<LoweredProgram> lower_program(ModuleLowering& module,
         "prog." + verified.program().name + (i == 0 ? "" : "." + functions[i].name);
     program.functions.push_back(
         module.create_function(function_type(program, bpf::FuncId(i)), name));
+    module.describe(*program.functions.back(), functions[i].name, verified.program(),
+                    functions[i].begin);
   }
   for (uint32_t i = 0; i < functions.size(); ++i)
     TRY(FunctionLowering(program, bpf::FuncId(i)).run());

@@ -96,6 +96,27 @@ llvm::Function* ModuleLowering::runtime_function(const std::string& name) {
   return llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, *module_);
 }
 
+void ModuleLowering::describe(llvm::Function& function, const std::string& name,
+                              const bpf::Program& program, bpf::InsnIndex begin) {
+  const bpf::LineInfo* line = program.line_of(begin);
+  if (!options_.debug || (debug_ == nullptr && line == nullptr))
+    return;
+  if (debug_ == nullptr)
+    debug_ = std::make_unique<DebugInfo>(*module_, line->file);
+  debug_->describe(function, name, line);
+}
+
+llvm::DebugLoc ModuleLowering::location(const llvm::Function& function,
+                                        const bpf::Program& program, bpf::InsnIndex insn) {
+  return function.getSubprogram() == nullptr ? llvm::DebugLoc()
+                                             : debug_->location(function, program.line_of(insn));
+}
+
+void ModuleLowering::finish_debug_info() {
+  if (debug_ != nullptr)
+    debug_->finish();
+}
+
 llvm::Function* ModuleLowering::create_function(llvm::FunctionType* type, const std::string& name) {
   llvm::Function* function =
       llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, *module_);

@@ -4,6 +4,7 @@
 // descriptions, the runtime block, minirt's functions. One machine, one object, many programs.
 #pragma once
 
+#include "aotc/debug_info.h"
 #include "aotc/machine.h"
 #include "aotc/runtime.h"
 #include "bpf/object.h"
@@ -23,6 +24,7 @@ struct LoweringOptions {
   std::string cpu;       // LLVM's name
   bool fix_maps = false; // fold max_entries too
   RegisterUse registers = RegisterUse::general_only;
+  bool debug = false; // DWARF, where the object has lines
 };
 
 // What the manifest needs to know about one lowered program.
@@ -64,6 +66,13 @@ public:
   // Gives the runtime block its final size: header and one slot a map.
   void finish_runtime_block();
 
+  // Source names and lines; nothing happens without debug information.
+  void describe(llvm::Function& function, const std::string& name, const bpf::Program& program,
+                bpf::InsnIndex begin);
+  llvm::DebugLoc location(const llvm::Function& function, const bpf::Program& program,
+                          bpf::InsnIndex insn);
+  void finish_debug_info();
+
 private:
   const targets::Target& target_;
   const bpf::Object& object_;
@@ -73,6 +82,7 @@ private:
   llvm::GlobalVariable* rt_ = nullptr;
   std::vector<llvm::GlobalVariable*> descs_;
   uint32_t map_count_;
+  std::unique_ptr<DebugInfo> debug_; // made at the first function that has lines
   bool has_printk_map_ = false;
 };
 

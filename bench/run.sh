@@ -86,7 +86,9 @@ fi
 if wanted sizes; then
   for source in "$root"/examples/*.bpf.c; do
     name=$(basename "$source" .bpf.c)
-    echo "$name.so $(stat -L -c %s "$name.so")"
+    # Debug information is not loaded; the bar is about what is.
+    "$compiler" -g0 "$name.bpf.o" -o small.so && echo "$name.so $(stat -L -c %s small.so)"
+    echo "$name.so,-with-source-lines $(stat -L -c %s "$name.so")"
   done > sizes.txt
   echo "bpf-aot $(stat -L -c %s "$loader")" >> sizes.txt
   strip -o stripped "$loader" && echo "bpf-aot,-stripped $(stat -L -c %s stripped)" >> sizes.txt

@@ -15,16 +15,21 @@
 
 namespace bpfaot::linker {
 
+struct LinkOptions {
+  bool debug = false;                      // keep debug information and the names of functions
+  std::span<const std::string> extra = {}; // arguments of the user
+};
+
 // ET_REL bytes to ET_DYN bytes, with what they need of the object file `library` ("" = nothing).
 // [link] carries lld's own words.
 Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
                                          std::span<const uint8_t> object,
                                          const std::string& library,
-                                         std::span<const std::string> extra = {});
-// The arguments that link_shared() gives to lld, for -###; `extra` are the user's.
+                                         const LinkOptions& options = {});
+// The arguments that link_shared() gives to lld, for -###.
 std::vector<std::string> link_arguments(const targets::Target& target, const std::string& object,
                                         const std::string& library, const std::string& output,
-                                        std::span<const std::string> extra = {});
+                                        const LinkOptions& options = {});
 std::string lld_version();
 
 // Patches sizes, worst-case stacks (by program index) and the digest into the descriptor.

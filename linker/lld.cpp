@@ -56,7 +56,7 @@ private:
 
 std::vector<std::string> link_arguments(const targets::Target& target, const std::string& object,
                                         const std::string& library, const std::string& output,
-                                        std::span<const std::string> extra) {
+                                        const LinkOptions& options) {
   const std::string page = std::to_string(target.page_size);
   std::vector<std::string> words = {
           "ld.lld",
@@ -80,8 +80,9 @@ std::vector<std::string> link_arguments(const targets::Target& target, const std
           "common-page-size=" + page,
           "--hash-style=gnu",
           "--gc-sections",
-          "--strip-all",
-          "--build-id=none",
+          options.debug ? "--discard-locals" : "--strip-all",
+          "--compress-debug-sections=zlib",
+          "--build-id=sha1",
           "--fatal-warnings",
           "--color-diagnostics=never",
           "--threads=1",
@@ -90,7 +91,7 @@ std::vector<std::string> link_arguments(const targets::Target& target, const std
           object};
   if (!library.empty())
     words.push_back(library);
-  words.insert(words.end(), extra.begin(), extra.end());
+  words.insert(words.end(), options.extra.begin(), options.extra.end());
   return words;
 }
 
@@ -102,13 +103,13 @@ std::string lld_version() {
 Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
                                          std::span<const uint8_t> object,
                                          const std::string& library,
-                                         std::span<const std::string> extra) {
+                                         const LinkOptions& options) {
   const PrivateDirectory directory;
   if (!directory.valid())
     return fail(Code::kIo, "cannot make a directory for the linker");
   TRY(write_file_atomically(directory.object(), object, 0600));
   const std::vector<std::string> arguments =
-      link_arguments(target, directory.object(), library, directory.output(), extra);
+      link_arguments(target, directory.object(), library, directory.output(), options);
   std::vector<const char*> pointers;
   for (const std::string& argument : arguments)
     pointers.push_back(argument.c_str());
@@ -118,7 +119,7 @@ Result<std::vector<uint8_t>> link_shared(const targets::Target& target,
   const lld::DriverDef drivers[] = {{lld::Gnu, &lld::elf::link}};
   const lld::Result result = lld::lldMain(pointers, stream, stream, drivers);
   if (result.retCode != 0)
-    return extra.empty() ? fail(Code::kLink, "lld failed: " + messages)
+    return options.extra.empty() ? fail(Code::kLink, "lld failed: " + messages)
                          : fail(Code::kUsage, "lld does not link with -Xlinker: " + messages);
   return read_file(directory.output());
 }
