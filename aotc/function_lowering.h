@@ -97,6 +97,7 @@ private:
                                 uint32_t size, bool is_store);
   llvm::Value* load(const Access& access);
   void store(const Access& access, llvm::Value* value);
+  void fence_after_fetch(bool compare_exchange);
   bool next_is_pointer(bpf::Reg reg) const;
 
   // lower_call.cpp

@@ -171,6 +171,15 @@ Status FunctionLowering::lower(const bpf::Store& insn) {
   return {};
 }
 
+// LLVM's sequential consistency orders atomics among each other; the kernel's fetching atomics are
+// barriers for all accesses.
+void FunctionLowering::fence_after_fetch(bool compare_exchange) {
+  using targets::FetchFence;
+  const FetchFence fence = program_.module.target().fetch_fence;
+  if (fence == FetchFence::all || (fence == FetchFence::compare_exchange && compare_exchange))
+    b_.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
+}
+
 // Without fetch: relaxed, as in the kernel. With: fully ordered. Natural alignment is the
 // verifier's promise.
 Status FunctionLowering::lower(const bpf::Atomic& insn) {
@@ -182,6 +191,7 @@ Status FunctionLowering::lower(const bpf::Atomic& insn) {
     llvm::Value* pair = b_.CreateAtomicCmpXchg(at.address, narrow(get_int(r0), at.size * 8), value,
                                                align, llvm::AtomicOrdering::SequentiallyConsistent,
                                                llvm::AtomicOrdering::SequentiallyConsistent);
+    fence_after_fetch(true);
     set_int(r0, b_.CreateExtractValue(pair, 0));
     return {};
   }
@@ -200,8 +210,10 @@ Status FunctionLowering::lower(const bpf::Atomic& insn) {
   llvm::Value* old = b_.CreateAtomicRMW(op, at.address, value, align,
                                         ordered ? llvm::AtomicOrdering::SequentiallyConsistent
                                                 : llvm::AtomicOrdering::Monotonic);
-  if (ordered)
+  if (ordered) {
+    fence_after_fetch(false);
     set_int(insn.src, old);
+  }
   return {};
 }
 

@@ -206,10 +206,15 @@ Result<size_t> BareModule::add(std::string name, std::span<const uint8_t> code,
 Result<std::vector<uint8_t>> BareModule::compile(const targets::Target& target,
                                                  const std::string& resource_dir,
                                                  int opt_level) const {
-  aotc::initialise_llvm();
   aotc::CompileOptions options;
   options.resource_dir = resource_dir;
   options.opt_level = opt_level;
+  return compile(target, options);
+}
+
+Result<std::vector<uint8_t>> BareModule::compile(const targets::Target& target,
+                                                 const aotc::CompileOptions& options) const {
+  aotc::initialise_llvm();
   return aotc::make_image({.options = options,
                            .target = target,
                            .object = *object_,

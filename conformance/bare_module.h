@@ -8,6 +8,7 @@
 // front of the program put its address into r1 and its length into r2 (both 0 without a memory).
 #pragma once
 
+#include "aotc/command_line.h"
 #include "bpf/object.h"
 #include "support/result.h"
 #include "targets/target.h"
@@ -43,6 +44,9 @@ public:
   // One image with all programs, in their order.
   Result<std::vector<uint8_t>> compile(const targets::Target& target,
                                        const std::string& resource_dir, int opt_level = 2) const;
+  // What the options say, an earlier stage for one.
+  Result<std::vector<uint8_t>> compile(const targets::Target& target,
+                                       const aotc::CompileOptions& options) const;
 
 private:
   std::shared_ptr<bpf::Object> object_;

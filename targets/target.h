@@ -40,6 +40,10 @@ struct RegSlot {                        // one field of the machine's kernel pt_
   RegMeaning second = RegMeaning::none; // aarch64 x0 and riscv64 a0 are arg1 and ret
 };
 
+// Which atomics that return the old value are no full barrier by themselves, as the kernel's are:
+// those that are pairs of an exclusive load and store, whose store later accesses may pass.
+enum class FetchFence : uint8_t { none, compare_exchange, all };
+
 struct CpuRow {          // a value of --mcpu
   std::string_view name; // LLVM's name
   uint64_t features;     // BPFAOT_CPUFEAT_* of include/bpfaot/abi.h that its code needs
@@ -62,6 +66,7 @@ struct Target {
   uint32_t pt_regs_size;
   std::span<const uint32_t> allowed_dynamic_relocations; // R_*_RELATIVE
   std::string_view bpf_arch_macro;                       // "__TARGET_ARCH_x86"
+  FetchFence fetch_fence;
   std::string_view qemu;                                 // "qemu-x86_64"
   bool preserves_registers; // entries are compiled to keep all registers but scratch ones
   uint64_t entry_clobbers =

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The instruction set: cases and random programs through the reference interpreter and through native
 # code of each machine that can be run here.
-add_library(bpfaot_interpreter STATIC tools/interpreter.cpp insn/random_program.cpp)
-target_link_libraries(bpfaot_interpreter PUBLIC bpfaot_bpf)
-
 bpfaot_test(test_insn
   SOURCES insn/isa_test.cpp insn/cases.cpp insn/interpreter_test.cpp unit/verifier/assemble.cpp
   USES conformance interpreter LABELS insn qemu)
@@ -15,7 +12,7 @@ target_compile_definitions(test_insn PRIVATE
 
 # Random programs: two fixed seeds, and one that is new in every run and printed.
 # scripts/random-isa.sh runs for hours.
-add_executable(random_isa insn/random_isa.cpp)
+add_executable(random_isa insn/random_isa.cpp insn/random_program.cpp)
 target_link_libraries(random_isa PRIVATE bpfaot_conformance bpfaot_interpreter)
 set_target_properties(random_isa PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 add_dependencies(random_isa bpfaot_runners bpfaot_minirt_bitcode)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
+add_library(bpfaot_interpreter STATIC tools/interpreter.cpp)
+target_link_libraries(bpfaot_interpreter PUBLIC bpfaot_bpf)
+
 bpfaot_test(test_verifier
   SOURCES unit/verifier/scalar_test.cpp unit/verifier/assemble.cpp unit/verifier/program_test.cpp
           unit/verifier/control_test.cpp
           unit/verifier/embedding_test.cpp
-  USES verifier bpf support
+  USES verifier bpf support interpreter
   LABELS unit)
 target_include_directories(test_verifier PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 

@@ -69,6 +69,7 @@ const Target kAarch64 = {
     .pt_regs_size = 272,
     .allowed_dynamic_relocations = kRelocations,
     .bpf_arch_macro = "__TARGET_ARCH_arm64",
+    .fetch_fence = FetchFence::all, // the default processor has no single instructions for them
     .qemu = "qemu-aarch64",
     .preserves_registers = false,
 };

@@ -51,6 +51,7 @@ const Target kRiscv64 = {
     .pt_regs_size = 256,
     .allowed_dynamic_relocations = kRelocations,
     .bpf_arch_macro = "__TARGET_ARCH_riscv",
+    .fetch_fence = FetchFence::compare_exchange,
     .qemu = "qemu-riscv64",
     .preserves_registers = false,
     .abi_name = "lp64d",

@@ -52,6 +52,7 @@ const Target kX86_64 = {
     .pt_regs_size = 168,
     .allowed_dynamic_relocations = kRelocations,
     .bpf_arch_macro = "__TARGET_ARCH_x86",
+    .fetch_fence = FetchFence::none,
     .qemu = "qemu-x86_64",
     .preserves_registers = true,
     .entry_clobbers = (1u << 0) | (1u << 11), // rax, r11: DWARF numbers 0 and 11

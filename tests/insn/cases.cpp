@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tests/insn/cases.h"
 
-#include "bpf/program.h"
 #include "conformance/bare_module.h"
 #include "unit/verifier/assemble.h"
 
@@ -27,6 +26,8 @@ const Trap kTraps[] = {
 #include "tests/insn/traps.inc"
 };
 
+} // namespace
+
 // As a kernel would be given it: calls and function addresses relative.
 std::vector<uint8_t> encoded(const bpf::Program& program) {
   std::vector<bpf::RawInsn> raw;
@@ -43,8 +44,6 @@ std::vector<uint8_t> encoded(const bpf::Program& program) {
   std::memcpy(bytes.data(), raw.data(), bytes.size());
   return bytes;
 }
-
-} // namespace
 
 std::vector<IsaCase> public_cases(const std::string& path) {
   std::vector<IsaCase> cases;

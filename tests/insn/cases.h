@@ -3,6 +3,8 @@
 // Cases of the instruction set: a program, its memory, and what it returns or why it is refused.
 #pragma once
 
+#include "bpf/program.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,5 +22,7 @@ struct IsaCase {
 std::vector<IsaCase> public_cases(const std::string& path);
 // Our own: every trap of the instruction set that an implementation can fall into.
 std::vector<IsaCase> trap_cases();
+// The bytes of an assembled program.
+std::vector<uint8_t> encoded(const bpf::Program& program);
 
 } // namespace bpfaot::tests

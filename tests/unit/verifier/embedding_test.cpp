@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// State embedding: whatever the verifier accepts is executed by a small interpreter with shadow
-// memory, on random inputs, and every register is compared with the facts about it before each
-// instruction. A value outside its range, an access outside its object, an instruction that was
-// called unreachable: any of these is a hole in the verifier, whether or not it would crash.
+// State embedding: whatever the verifier accepts is executed by the reference interpreter, on
+// random inputs, and every register is compared with the facts about it before each instruction. A
+// value outside its range, an access outside its object, an instruction that was called
+// unreachable: any of these is a hole in the verifier, whether or not it would crash.
 //
 // Programs are random, from a grammar that keeps about half of them acceptable: unknown numbers
 // from the context and from map memory, arithmetic in both widths, bounds checks, masks, spills,
@@ -11,10 +11,11 @@
 #include "unit/verifier/assemble.h"
 
 #include "bpf/object.h"
+#include "tests/tools/interpreter.h"
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 #include <random>
 
 namespace bpfaot::verifier::test {
@@ -22,235 +23,89 @@ namespace {
 
 using namespace bpf;
 
-constexpr uint32_t kValueSize = 64, kCtxSize = 168, kFrameSize = 512, kFrames = 2,
-                   kStackSize = kFrames * kFrameSize;
-// Objects live at distinct fake addresses, so a pointer is a number and its owner is found again.
-constexpr uint64_t kStackTop = 0x7000'0000'0000, kValueBase = 0x5000'0000'0000,
-                   kCtxBase = 0x6000'0000'0000;
+constexpr uint32_t kValueSize = 64, kCtxSize = 168;
 
-class Machine {
+// Compares every register with the facts about it before each instruction.
+class Watcher : public tests::World {
 public:
-  Machine(const Program& program, const Facts& facts, std::mt19937_64& random)
-      : program_(program), facts_(facts), random_(random) {
-    for (uint8_t& byte : ctx_)
-      byte = static_cast<uint8_t>(small() ? random_() % 3 : random_());
-    for (uint8_t& byte : value_)
+  Watcher(const Facts& facts, tests::Memory& memory, std::mt19937_64& random)
+      : facts_(facts), random_(random),
+        ctx_(memory.add("the context", bytes(kCtxSize, small()), false)),
+        value_(memory.add("the map value", bytes(kValueSize, false))) {}
+
+  uint64_t ctx() const { return ctx_.base; }
+  uint64_t map_value(MapId) override { return value_.base; }
+
+  // A fresh frame holds anything but what the lowering zeroes.
+  void enter(FuncId function, tests::Region& frame) override {
+    for (uint8_t& byte : frame.bytes)
       byte = static_cast<uint8_t>(random_());
-    enter(0);
+    for (const ByteRange& range : facts_.functions[function.value].unwritten)
+      std::fill(frame.bytes.end() + range.begin, frame.bytes.end() + range.end, uint8_t{0});
   }
 
-  // The first violation, or "".
-  std::string run() {
-    regs_[1] = kCtxBase;
-    regs_[10] = kStackTop;
-    for (uint32_t pc = 0, steps = 0; steps < 100000; ++steps) {
-      if (std::string problem = check_facts(pc); !problem.empty())
-        return problem;
-      const ProgramInsn& at = program_.insns[pc];
-      uint32_t next = pc + 1;
-      if (std::holds_alternative<Exit>(at.insn)) {
-        if (!in_callee_)
-          return {};
-        in_callee_ = false;
-        std::copy(saved_, saved_ + 4, regs_ + 6);
-        regs_[10] = kStackTop;
-        pc = return_to_;
-        continue;
-      }
-      if (std::holds_alternative<CallLocal>(at.insn)) {
-        in_callee_ = true;
-        return_to_ = next;
-        std::copy(regs_ + 6, regs_ + 10, saved_);
-        for (size_t r = 6; r <= 9; ++r)
-          regs_[r] = random_(); // not for the callee to read
-        regs_[10] = kStackTop - kFrameSize;
-        enter(at.callee.value);
-        pc = program_.functions[at.callee.value].begin.value;
-        continue;
-      }
-      if (const auto* branch = std::get_if<Branch>(&at.insn)) {
-        const bool taken = holds(*branch);
-        if (!(taken ? facts_.insns[pc].branch_taken : facts_.insns[pc].branch_not_taken))
-          return "a branch goes where it was called impossible, " + where(pc);
-        next = taken ? at.target.value : next;
-      } else if (std::holds_alternative<Jump>(at.insn)) {
-        next = at.target.value;
-      } else if (std::string problem = execute(at.insn, pc); !problem.empty()) {
-        return problem;
-      }
-      pc = next;
-    }
-    return "the program does not end";
+  std::string branch(InsnIndex pc, bool taken) override {
+    const InsnFacts& facts = facts_.insns[pc.value];
+    return (taken ? facts.branch_taken : facts.branch_not_taken)
+               ? ""
+               : "a branch goes where it was called impossible";
   }
 
-private:
-  // A fresh frame, with what the lowering zeroes zeroed.
-  void enter(uint32_t function) {
-    uint8_t* top = stack_ + kStackSize - function * kFrameSize;
-    for (uint32_t i = 1; i <= kFrameSize; ++i)
-      *(top - i) = static_cast<uint8_t>(random_()); // unwritten memory holds anything
-    for (const ByteRange& range : facts_.functions[function].unwritten)
-      std::memset(top + range.begin, 0, static_cast<size_t>(range.end - range.begin));
-  }
-  bool small() { return random_() % 2 == 0; }
-  std::string where(uint32_t pc) const {
-    return "insn " + std::to_string(pc) + ": " + print(program_.insns[pc].insn);
-  }
-
-  // The program's functions are its frames: 0 calls 1.
-  static uint64_t base_of(const RegFact& fact) {
-    switch (fact.kind) {
-    case Kind::stack: return fact.func.valid() ? kStackTop - fact.func.value * kFrameSize : 0;
-    case Kind::map_value: return kValueBase;
-    case Kind::ctx: return kCtxBase;
-    default: return 0;
-    }
-  }
-
-  std::string check_facts(uint32_t pc) const {
-    const InsnFacts& facts = facts_.insns[pc];
+  std::string before(const tests::Interpreter& machine, InsnIndex pc) override {
+    const InsnFacts& facts = facts_.insns[pc.value];
     if (!facts.reached)
-      return "reached although called unreachable, " + where(pc);
-    for (size_t r = 0; r < 10; ++r) {
+      return "reached although called unreachable";
+    for (uint8_t r = 0; r < 10; ++r) {
       const RegFact& fact = facts.before[r];
-      const bool is_pointer = base_of(fact) != 0;
-      if (fact.kind != Kind::scalar && !is_pointer)
+      const std::optional<uint64_t> base = base_of(machine, fact);
+      if (fact.kind != Kind::scalar && !base)
         continue;
-      if (fact.maybe_null && regs_[r] == 0)
-        continue;
-      const uint64_t x = regs_[r] - base_of(fact);
-      const auto s = static_cast<int64_t>(x);
-      const auto low = static_cast<uint32_t>(x);
-      const Range64& range = fact.range;
-      if (x < range.umin || x > range.umax || s < range.smin || s > range.smax ||
-          low < range.u32_min || low > range.u32_max || (x & range.known_mask) != range.known_value)
-        return "r" + std::to_string(r) + " = " + std::to_string(s) + " is outside its facts, " +
-               where(pc);
-      if (is_pointer && regs_[r] % fact.align != 0)
-        return "r" + std::to_string(r) + " is not aligned as stated, " + where(pc);
+      const uint64_t held = machine.reg(r);
+      if (!(fact.maybe_null && held == 0) && !is_inside(fact.range, held - base.value_or(0)))
+        return "r" + std::to_string(r) + " = " + std::to_string(held) + " is outside its facts";
+      if (base && held % fact.align != 0)
+        return "r" + std::to_string(r) + " is not aligned as stated";
     }
     return {};
   }
 
-  uint8_t* memory(uint64_t address, uint32_t size) {
-    if (address >= kStackTop - kStackSize && address + size <= kStackTop)
-      return stack_ + (address - (kStackTop - kStackSize));
-    if (address >= kValueBase && address + size <= kValueBase + kValueSize)
-      return value_ + (address - kValueBase);
-    if (address >= kCtxBase && address + size <= kCtxBase + kCtxSize)
-      return ctx_ + (address - kCtxBase);
-    return nullptr;
+private:
+  bool small() { return random_() % 2 == 0; }
+  std::vector<uint8_t> bytes(size_t size, bool few_values) {
+    std::vector<uint8_t> result(size);
+    for (uint8_t& byte : result)
+      byte = static_cast<uint8_t>(few_values ? random_() % 3 : random_());
+    return result;
   }
 
-  uint64_t operand(const Operand& o) const {
-    const auto* r = std::get_if<Reg>(&o);
-    return r != nullptr ? regs_[r->number] : static_cast<uint64_t>(int64_t{std::get<int32_t>(o)});
+  std::optional<uint64_t> base_of(const tests::Interpreter& machine, const RegFact& fact) const {
+    switch (fact.kind) {
+    case Kind::stack: return fact.func.valid() ? machine.frame_of(fact.func) : std::nullopt;
+    case Kind::map_value: return value_.base;
+    case Kind::ctx: return ctx_.base;
+    default: return std::nullopt;
+    }
   }
 
-  template <class U, class S> static U arithmetic(AluOp op, U a, U b) {
-    const auto sa = static_cast<S>(a), sb = static_cast<S>(b);
-    constexpr unsigned kMask = sizeof(U) * 8 - 1;
-    switch (op) {
-    case AluOp::add: return a + b;
-    case AluOp::sub: return a - b;
-    case AluOp::mul: return a * b;
-    case AluOp::div: return b == 0 ? 0 : a / b;
-    case AluOp::mod: return b == 0 ? a : a % b;
-    case AluOp::sdiv: return b == 0 ? 0 : sb == -1 ? U{0} - a : static_cast<U>(sa / sb);
-    case AluOp::smod: return b == 0 ? a : sb == -1 ? 0 : static_cast<U>(sa % sb);
-    case AluOp::bit_or: return a | b;
-    case AluOp::bit_and: return a & b;
-    case AluOp::bit_xor: return a ^ b;
-    case AluOp::lsh: return a << (b & kMask);
-    case AluOp::rsh: return a >> (b & kMask);
-    case AluOp::arsh: return static_cast<U>(sa >> (b & kMask));
-    case AluOp::mov: return b;
-    }
-    return 0;
+  static bool is_inside(const Range64& range, uint64_t x) {
+    const auto s = static_cast<int64_t>(x);
+    const auto low = static_cast<uint32_t>(x);
+    return x >= range.umin && x <= range.umax && s >= range.smin && s <= range.smax &&
+           low >= range.u32_min && low <= range.u32_max &&
+           (x & range.known_mask) == range.known_value;
   }
 
-  template <class U, class S> static bool compare(Cond cond, U a, U b) {
-    const auto sa = static_cast<S>(a), sb = static_cast<S>(b);
-    switch (cond) {
-    case Cond::eq: return a == b;
-    case Cond::ne: return a != b;
-    case Cond::ugt: return a > b;
-    case Cond::uge: return a >= b;
-    case Cond::ult: return a < b;
-    case Cond::ule: return a <= b;
-    case Cond::sgt: return sa > sb;
-    case Cond::sge: return sa >= sb;
-    case Cond::slt: return sa < sb;
-    case Cond::sle: return sa <= sb;
-    case Cond::set: return (a & b) != 0;
-    }
-    return false;
-  }
-
-  bool holds(const Branch& branch) const {
-    const uint64_t a = regs_[branch.dst.number], b = operand(branch.src);
-    return branch.width == Width::w64
-               ? compare<uint64_t, int64_t>(branch.cond, a, b)
-               : compare<uint32_t, int32_t>(branch.cond, static_cast<uint32_t>(a),
-                                            static_cast<uint32_t>(b));
-  }
-
-  std::string execute(const Insn& insn, uint32_t pc) {
-    if (const auto* alu = std::get_if<Alu>(&insn)) {
-      uint64_t& dst = regs_[alu->dst.number];
-      const uint64_t b = operand(alu->src);
-      dst = alu->width == Width::w64
-                ? arithmetic<uint64_t, int64_t>(alu->op, dst, b)
-                : arithmetic<uint32_t, int32_t>(alu->op, static_cast<uint32_t>(dst),
-                                                static_cast<uint32_t>(b));
-      return {};
-    }
-    if (const auto* sx = std::get_if<MovSx>(&insn)) {
-      const auto shift = 64 - sx->bits;
-      const auto wide =
-          static_cast<uint64_t>(static_cast<int64_t>(regs_[sx->src.number] << shift) >> shift);
-      regs_[sx->dst.number] = sx->width == Width::w64 ? wide : static_cast<uint32_t>(wide);
-      return {};
-    }
-    if (const auto* load = std::get_if<LoadImm64>(&insn)) {
-      regs_[load->dst.number] =
-          load->kind == Imm64Kind::map_value ? kValueBase + (load->imm >> 32) : load->imm;
-      return {};
-    }
-    if (const auto* load = std::get_if<Load>(&insn)) {
-      const uint32_t size = bytes(load->size);
-      const uint8_t* from =
-          memory(regs_[load->base.number] + static_cast<uint64_t>(int64_t{load->off}), size);
-      if (from == nullptr)
-        return "load outside every object, " + where(pc);
-      uint64_t x = 0;
-      std::memcpy(&x, from, size);
-      if (load->sign_extend)
-        x = static_cast<uint64_t>(static_cast<int64_t>(x << (64 - size * 8)) >> (64 - size * 8));
-      regs_[load->dst.number] = x;
-      return {};
-    }
-    if (const auto* store = std::get_if<Store>(&insn)) {
-      const uint32_t size = bytes(store->size);
-      uint8_t* to =
-          memory(regs_[store->base.number] + static_cast<uint64_t>(int64_t{store->off}), size);
-      if (to == nullptr || (to >= ctx_ && to < ctx_ + kCtxSize))
-        return "store outside every writable object, " + where(pc);
-      const uint64_t x = operand(store->src);
-      std::memcpy(to, &x, size);
-      return {};
-    }
-    return "the interpreter does not know " + where(pc);
-  }
-
-  const Program& program_;
   const Facts& facts_;
   std::mt19937_64& random_;
-  uint64_t regs_[11] = {}, saved_[4] = {};
-  uint32_t return_to_ = 0;
-  bool in_callee_ = false;
-  uint8_t ctx_[kCtxSize], value_[kValueSize], stack_[kStackSize];
+  tests::Region &ctx_, &value_;
 };
+
+std::string run(const Program& program, const Facts& facts, std::mt19937_64& random) {
+  tests::Memory memory;
+  Watcher watcher(facts, memory, random);
+  const uint64_t arguments[] = {watcher.ctx()};
+  return tests::Interpreter(program, memory, watcher, 100000).run(arguments).problem;
+}
 
 class Generator {
 public:
@@ -315,10 +170,12 @@ private:
       a = half(a);
       b = half(b);
     }
-    switch (random_() % 15) {
+    switch (random_() % 17) {
+    case 15: ordered(); break;
     case 12: spilled_pointer(); break;
     case 13: variable_store(); break;
     case 14: call(); break;
+    case 16: may_goto_loop(); break;
     case 0:
     case 1: line(a + " " + pick(kOps) + " " + b); break;
     case 2: line(a + " &= " + positive()); break;
@@ -357,6 +214,37 @@ private:
            std::to_string(8 * (random_() % 8)) + ")");
       break;
     }
+  }
+
+  // Atomics, of which the verifier knows only the size.
+  void ordered() {
+    const std::string place = random_() % 2
+                                  ? "(r10 -" + std::to_string(8 * (1 + random_() % 8)) + ")"
+                                  : "(r9 +" + std::to_string(8 * (random_() % 8)) + ")";
+    const std::string a = scalar();
+    switch (random_() % 4) {
+    case 0: return line(a + " = atomic_fetch_add((u32 *)" + place + ", " + a + ")");
+    case 1: return line(a + " = atomic64_xchg((u64 *)" + place + ", " + a + ")");
+    case 2: return line("r0 = atomic_cmpxchg((u32 *)" + place + ", r0, " + a + ")");
+    default: return line(a + " = load_acquire((u16 *)" + place + ")");
+    }
+  }
+
+  // Ends by its budget alone, or by a counter that comes first.
+  void may_goto_loop() {
+    const std::string head = "may" + std::to_string(labels_++),
+                      end = "done" + std::to_string(labels_++);
+    const std::string counter = scalar();
+    if (random_() % 2)
+      line(counter + " = 0");
+    label(head);
+    line("if " + (random_() % 2 ? half(counter) : counter) + " >= " + positive() + " goto " + end);
+    line("may_goto " + end);
+    if (random_() % 2)
+      line(scalar() + " += " + counter);
+    line(counter + " += " + std::to_string(1 + random_() % 3));
+    line("goto " + head);
+    label(end);
   }
 
   void spilled_pointer() {
@@ -464,7 +352,7 @@ TEST(Embedding, accepted_programs_stay_inside_their_facts) {
       continue;
     ++accepted;
     for (int input = 0; input < 12; ++input) {
-      const std::string problem = Machine(*program, verified->facts(), random).run();
+      const std::string problem = run(*program, verified->facts(), random);
       ASSERT_EQ(problem, "") << text;
       ++finished;
     }
