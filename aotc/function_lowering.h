@@ -23,6 +23,7 @@
 #include "bpf/helpers.h"
 
 #include <array>
+#include <optional>
 
 namespace bpfaot::aotc {
 
@@ -42,8 +43,8 @@ struct ProgramLowering {
 inline bool is_pointer(verifier::Kind kind) {
   using verifier::Kind;
   return kind == Kind::ctx || kind == Kind::map_handle || kind == Kind::map_value ||
-         kind == Kind::stack || kind == Kind::memory || kind == Kind::function ||
-         kind == Kind::pointer;
+         kind == Kind::stack || kind == Kind::memory || kind == Kind::packet ||
+         kind == Kind::function || kind == Kind::pointer;
 }
 
 class FunctionLowering {
@@ -59,6 +60,7 @@ private:
     bool shared = false;    // other processes may write it
     bool invariant = false; // nobody writes it
     bool frame = false;     // the program's own stack
+    uint32_t kept_bits = 64; // a store keeps only so many
   };
 
   // function_lowering.cpp: blocks, registers, stack, control flow
@@ -95,6 +97,8 @@ private:
   Result<Access> access(bpf::Reg base, int16_t off, uint32_t size, bool is_store);
   Result<Access> context_access(const verifier::RegFact& fact, bpf::Reg base, int16_t off,
                                 uint32_t size, bool is_store);
+  Result<Access> packet_context_access(bpf::Reg base, int16_t off, uint32_t size, bool is_store);
+  std::optional<uint64_t> packet_address(const bpf::Load& insn) const;
   llvm::Value* load(const Access& access);
   void store(const Access& access, llvm::Value* value);
   void fence_after_fetch(bool compare_exchange);

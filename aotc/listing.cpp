@@ -20,6 +20,7 @@ std::string_view kind_name(Kind kind) {
   case Kind::map_value: return "value";
   case Kind::stack: return "stack";
   case Kind::memory: return "memory";
+  case Kind::packet: return "packet";
   case Kind::function: return "function";
   case Kind::pointer: return "pointer";
   case Kind::mixed: return "mixed";

@@ -57,6 +57,11 @@ Status FunctionLowering::note_helper(const bpf::HelperInfo& helper) {
 // The bytes of the context themselves are read: all of them must be there, in the layout that the
 // object knows.
 Status FunctionLowering::note_raw_context() {
+  if (program_.result.kind == BPFAOT_KIND_SOCKET || program_.result.kind == BPFAOT_KIND_TC ||
+      program_.result.kind == BPFAOT_KIND_XDP)
+    return program_.fail_at(at_, Code::kUnsupportedCtx,
+                            "the context of a packet is read as memory, where the kernel has "
+                            "structures that do not exist here");
   if (program_.result.kind == BPFAOT_KIND_PROBE &&
       machine_of(program_.program().ctx_machine) != &program_.module.target())
     return program_.fail_at(

@@ -26,6 +26,15 @@ llvm::Align alignment(uint32_t align, int16_t off) {
   return llvm::Align(known);
 }
 
+bool is_packet_kind(uint32_t kind) {
+  return kind == BPFAOT_KIND_SOCKET || kind == BPFAOT_KIND_TC || kind == BPFAOT_KIND_XDP;
+}
+
+// Fields of __sk_buff that the kernel keeps in 16 bits: queue_mapping, tc_index, tc_classid.
+uint32_t kept_bits(int16_t off) {
+  return off == 12 || off == 44 || off == 72 ? 16 : 64;
+}
+
 } // namespace
 
 // The fact about `reg` after this instruction, when the next one is what follows.
@@ -45,7 +54,8 @@ Result<FunctionLowering::Access> FunctionLowering::access(Reg base, int16_t off,
                                 llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
   switch (base_fact.kind) {
   case Kind::stack: result.frame = true; break;
-  case Kind::memory: break;
+  case Kind::memory:
+  case Kind::packet: break;
   case Kind::map_value: {
     const bpf::MapDef* map =
         base_fact.map.valid() ? &program_.module.object().maps[base_fact.map.value] : nullptr;
@@ -70,6 +80,8 @@ Result<FunctionLowering::Access>
 FunctionLowering::context_access(const verifier::RegFact& base_fact, Reg base, int16_t off,
                                  uint32_t size, bool is_store) {
   Access result{.address = nullptr, .size = size, .align = llvm::Align(1)};
+  if (is_packet_kind(program_.result.kind))
+    return packet_context_access(base, off, size, is_store);
   if (program_.result.kind != BPFAOT_KIND_PROBE) {
     result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base),
                                   llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
@@ -105,6 +117,31 @@ FunctionLowering::context_access(const verifier::RegFact& base_fact, Reg base, i
   result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base), b_.getInt64(delta));
   result.align = llvm::Align(uint64_t{1} << std::countr_zero(place | 8));
   return result;
+}
+
+// A number of the kernel's view, at its place in the copy of it behind the packet's addresses.
+Result<FunctionLowering::Access>
+FunctionLowering::packet_context_access(Reg base, int16_t off, uint32_t size, bool is_store) {
+  const uint64_t place = offsetof(bpfaot_packet, view) + static_cast<uint64_t>(int64_t{off});
+  Access result{.address = nullptr, .size = size, .align = llvm::Align(size)};
+  result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base), b_.getInt64(place));
+  if (is_store && program_.result.kind == BPFAOT_KIND_TC)
+    result.kept_bits = kept_bits(off);
+  return result;
+}
+
+// Offset in struct bpfaot_packet of the address that this load of a context field means.
+std::optional<uint64_t> FunctionLowering::packet_address(const bpf::Load& insn) const {
+  if (fact(insn.base).kind != Kind::ctx || !is_packet_kind(program_.result.kind))
+    return std::nullopt;
+  const bool xdp = program_.result.kind == BPFAOT_KIND_XDP;
+  if (insn.off == (xdp ? 0 : 76))
+    return offsetof(bpfaot_packet, data);
+  if (insn.off == (xdp ? 4 : 80))
+    return offsetof(bpfaot_packet, data_end);
+  if (insn.off == (xdp ? 8 : 140))
+    return offsetof(bpfaot_packet, data_meta);
+  return std::nullopt;
 }
 
 llvm::Value* FunctionLowering::load(const Access& access) {
@@ -149,6 +186,11 @@ void FunctionLowering::store(const Access& access, llvm::Value* value) {
 }
 
 Status FunctionLowering::lower(const bpf::Load& insn) {
+  if (const std::optional<uint64_t> field = packet_address(insn)) {
+    llvm::Value* place = b_.CreateConstGEP1_64(b_.getInt8Ty(), get_ptr(insn.base), *field);
+    set_ptr(insn.dst, b_.CreateAlignedLoad(b_.getPtrTy(), place, llvm::Align(8)));
+    return {};
+  }
   const Access from = TRY(access(insn.base, insn.off, bytes(insn.size), false));
   if (from.frame && insn.size == bpf::Size::b8 && next_is_pointer(insn.dst)) {
     set_ptr(insn.dst,
@@ -167,7 +209,11 @@ Status FunctionLowering::lower(const bpf::Store& insn) {
     b_.CreateAlignedStore(get_ptr(*src), to.address, to.align); // a spill
     return {};
   }
-  store(to, operand(insn.src, to.size * 8));
+  llvm::Value* value = operand(insn.src, to.size * 8);
+  if (to.kept_bits < to.size * 8)
+    value = b_.CreateAnd(value, llvm::ConstantInt::get(value->getType(),
+                                                       (uint64_t{1} << to.kept_bits) - 1));
+  store(to, value);
   return {};
 }
 

@@ -35,12 +35,18 @@ enum class HelperArg : uint8_t {
 enum class HelperRet : uint8_t { integer, nothing, map_value_or_null, memory_or_null };
 
 // HelperInfo::flags above the BPFAOT_CAP_* bits.
-enum : uint32_t {
+enum : uint64_t {
   kHelperSite = 1u << 24,    // reads ctx[-1]
   kHelperCtx = 1u << 25,     // reads the whole context
   kHelperGuard = 1u << 26,   // not re-entrant
   kHelperAcquire = 1u << 27, // returns a reference that must be released
   kHelperRelease = 1u << 28, // ends the reference of its `record` argument
+  kHelperSocket = 1u << 29,  // with one of the next three: for programs of these kinds only
+  kHelperTc = 1u << 30,
+  kHelperXdp = uint64_t{1} << 31,
+  kHelperMoves = uint64_t{1} << 32,  // may move the packet: pointers into it are lost
+  kHelperPacket = uint64_t{1} << 33, // its buffers may lie in the packet
+  kHelperKinds = kHelperSocket | kHelperTc | kHelperXdp,
   kHelperCapMask = (1u << 24) - 1,
 };
 
@@ -50,9 +56,9 @@ struct HelperInfo {
   HelperRet ret;
   std::array<HelperArg, 5> args;
   MapClassMask maps; // what the map argument accepts
-  uint32_t flags;    // BPFAOT_CAP_* and kHelper*
+  uint64_t flags;    // BPFAOT_CAP_* and kHelper*
 
-  uint32_t capabilities() const { return flags & kHelperCapMask; }
+  uint32_t capabilities() const { return static_cast<uint32_t>(flags & kHelperCapMask); }
   unsigned arg_count() const {
     unsigned count = 0;
     while (count < args.size() && args[count] != HelperArg::none)

@@ -13,16 +13,21 @@ namespace {
 
 // The short flag words of helpers.def. Everything that makes system calls says so: a process under
 // seccomp must be able to refuse it.
-constexpr uint32_t H_SITE = kHelperSite;
-constexpr uint32_t H_GUARD = kHelperGuard;
-constexpr uint32_t H_ACQUIRE = kHelperAcquire;
-constexpr uint32_t H_RELEASE = kHelperRelease;
-constexpr uint32_t H_SYSCALL = BPFAOT_CAP_SYSCALLS;
-constexpr uint32_t H_READ = BPFAOT_CAP_READ_MEMORY | BPFAOT_CAP_SYSCALLS;
-constexpr uint32_t H_STACK =
+constexpr uint64_t H_SITE = kHelperSite;
+constexpr uint64_t H_GUARD = kHelperGuard;
+constexpr uint64_t H_ACQUIRE = kHelperAcquire;
+constexpr uint64_t H_RELEASE = kHelperRelease;
+constexpr uint64_t H_SKB = kHelperSocket | kHelperTc;
+constexpr uint64_t H_TC = kHelperTc;
+constexpr uint64_t H_XDP = kHelperXdp;
+constexpr uint64_t H_MOVES = kHelperMoves;
+constexpr uint64_t H_PACKET = kHelperPacket;
+constexpr uint64_t H_SYSCALL = BPFAOT_CAP_SYSCALLS;
+constexpr uint64_t H_READ = BPFAOT_CAP_READ_MEMORY | BPFAOT_CAP_SYSCALLS;
+constexpr uint64_t H_STACK =
     BPFAOT_CAP_READ_MEMORY | BPFAOT_CAP_SYSCALLS | kHelperSite | kHelperCtx;
-constexpr uint32_t H_TIME = BPFAOT_CAP_TIME;
-constexpr uint32_t H_PRINTK = BPFAOT_CAP_PRINTK | BPFAOT_CAP_SYSCALLS | kHelperGuard;
+constexpr uint64_t H_TIME = BPFAOT_CAP_TIME;
+constexpr uint64_t H_PRINTK = BPFAOT_CAP_PRINTK | BPFAOT_CAP_SYSCALLS | kHelperGuard;
 
 using namespace map_class;
 

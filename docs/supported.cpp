@@ -25,6 +25,10 @@ std::string notes_of(const bpf::HelperInfo& helper) {
   add(helper.flags & BPFAOT_CAP_SYSCALLS, "may make a system call");
   add(helper.flags & BPFAOT_CAP_TIME, "reads the vDSO clock");
   add(helper.flags & BPFAOT_CAP_PRINTK, "prints");
+  add((helper.flags & bpf::kHelperKinds) == bpf::kHelperXdp, "`xdp` only");
+  add((helper.flags & bpf::kHelperKinds) == bpf::kHelperTc, "`tc` only");
+  add((helper.flags & bpf::kHelperKinds) == (bpf::kHelperSocket | bpf::kHelperTc), "`socket` and `tc` only");
+  add((helper.flags & bpf::kHelperKinds) == (bpf::kHelperXdp | bpf::kHelperTc), "`xdp` and `tc` only");
   add(helper.flags & bpf::kHelperGuard, "a nested hit is counted as missed");
   return notes;
 }
@@ -82,9 +86,9 @@ void print_kinds() {
   print_sections(ProgramKind::probe, "`struct pt_regs`", "attached to code of a process, `test-run`");
   print_sections(ProgramKind::syscall, "a buffer", "`test-run`");
   print_sections(ProgramKind::raw_tracepoint, "an array of 64-bit values", "`test-run`");
-  print_sections(ProgramKind::socket_filter, "`struct __sk_buff`", "verified and compiled; nothing runs them yet");
-  print_sections(ProgramKind::xdp, "not read", "as the row above, when the program does not read its context");
-  print_sections(ProgramKind::tc, "not read", "as the row above, when the program does not read its context");
+  print_sections(ProgramKind::socket_filter, "`struct __sk_buff`", "`test-run`, on a [packet](packets.md)");
+  print_sections(ProgramKind::xdp, "`struct xdp_md`", "`test-run`, on a packet");
+  print_sections(ProgramKind::tc, "`struct __sk_buff`", "`test-run`, on a packet");
   std::printf("\nA section name says what a program may read, not where it must go: any program of the "
               "first row can be\nattached anywhere with `--attach`. Other kinds are left out with a "
               "warning that names them:\n\n");

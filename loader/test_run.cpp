@@ -4,6 +4,7 @@
 #include "loader/test_run.h"
 
 #include "loader/local_space.h"
+#include "loader/test_packet.h"
 #include "targets/target.h"
 
 #include <sys/mman.h>
@@ -85,19 +86,24 @@ Failure refuse(const Image& image, uint32_t program, std::string why) {
 }
 
 // Bytes of context that the program may touch.
-Result<uint64_t> context_size(const Image& image, uint32_t program, uint64_t data) {
+Result<uint64_t> context_size(const Image& image, uint32_t program, std::span<const uint8_t> data) {
   const uint32_t kind = image.programs()[program].kind;
   if (kind == BPFAOT_KIND_PROBE) {
     const uint64_t registers = targets::host().pt_regs_size;
-    if (data > registers)
+    if (data.size() > registers)
       return refuse(image, program, "reads the registers of a process, which have " +
                                         std::to_string(registers) + " bytes; the data has " +
-                                        std::to_string(data));
+                                        std::to_string(data.size()));
     return registers;
+  }
+  if (is_packet_kind(kind)) {
+    if (std::string problem = packet_problem(kind, data); !problem.empty())
+      return refuse(image, program, std::move(problem));
+    return packet_memory();
   }
   if (kind != BPFAOT_KIND_SYSCALL && kind != BPFAOT_KIND_RAW_TP)
     return refuse(image, program, "is of a kind whose context cannot be made here");
-  return std::max(data, kTestBuffer);
+  return std::max<uint64_t>(data.size(), kTestBuffer);
 }
 
 } // namespace
@@ -108,14 +114,18 @@ Result<TestResult> run_on_buffer(const Image& image, const Session& session, uin
     return refuse(image, program, "cannot be run 0 times");
   if (data.size() > kMaxTestData)
     return refuse(image, program, "gets at most " + std::to_string(kMaxTestData) + " bytes of data");
-  const uint64_t size = kHead + std::max(TRY(context_size(image, program, data.size())), kTestBuffer);
+  const uint64_t size = kHead + std::max(TRY(context_size(image, program, data)), kTestBuffer);
   void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED)
     return refuse(image, program, std::string("has no memory for its data: ") + strerror(errno));
   const Mapping memory(address, size);
   auto* shared = reinterpret_cast<Shared*>(memory.data());
   uint8_t* context = memory.data() + kHead;
-  std::copy(data.begin(), data.end(), context);
+  const uint32_t kind = image.programs()[program].kind;
+  if (is_packet_kind(kind))
+    lay_out_packet(kind, data, context);
+  else
+    std::copy(data.begin(), data.end(), context);
   shared->site.program = program;
   shared->site.flags = BPFAOT_SITE_ARMED;
   const auto site = reinterpret_cast<uint64_t>(&shared->site);
@@ -139,7 +149,14 @@ Result<TestResult> run_on_buffer(const Image& image, const Session& session, uin
   result.ns_per_run = shared->ns_per_run;
   result.repeat = repeat;
   result.missed = shared->missed;
-  result.data.assign(context, context + data.size());
+  if (!is_packet_kind(kind)) {
+    result.data.assign(context, context + data.size());
+    return result;
+  }
+  std::optional<std::vector<uint8_t>> packet = packet_result(kind, context);
+  if (!packet)
+    return refuse(image, program, "left a packet outside its memory");
+  result.data = std::move(*packet);
   return result;
 }
 

@@ -24,7 +24,7 @@ struct TestResult {
   double ns_per_run = 0;   // least mean over batches of kRunsPerBatch runs
   uint64_t repeat = 0;
   uint64_t missed = 0;     // runs that the entry guard refused
-  std::vector<uint8_t> data; // after the last run, as long as the input
+  std::vector<uint8_t> data; // after the last run: as long as the input, or the packet as it is then
 };
 
 // [test-run] [session-memory]

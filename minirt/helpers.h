@@ -62,6 +62,31 @@ void __bpfaot_rt_ringbuf_submit(rt_env* env, void* record, uint64_t flags);
 void __bpfaot_rt_ringbuf_discard(rt_env* env, void* record, uint64_t flags);
 uint64_t __bpfaot_rt_ringbuf_query(rt_env* env, rt_desc* map, uint64_t what);
 
+/* Packets: ctx is a struct bpfaot_packet. */
+uint64_t __bpfaot_rt_skb_load_bytes(rt_env* env, void* ctx, uint64_t offset, void* to,
+                                    uint64_t size);
+uint64_t __bpfaot_rt_skb_load_bytes_relative(rt_env* env, void* ctx, uint64_t offset, void* to,
+                                             uint64_t size, uint64_t start);
+uint64_t __bpfaot_rt_skb_store_bytes(rt_env* env, void* ctx, uint64_t offset, const void* from,
+                                     uint64_t size, uint64_t flags);
+uint64_t __bpfaot_rt_l3_csum_replace(rt_env* env, void* ctx, uint64_t offset, uint64_t from,
+                                     uint64_t to, uint64_t flags);
+uint64_t __bpfaot_rt_l4_csum_replace(rt_env* env, void* ctx, uint64_t offset, uint64_t from,
+                                     uint64_t to, uint64_t flags);
+uint64_t __bpfaot_rt_csum_diff(rt_env* env, const void* from, uint64_t from_size, const void* to,
+                               uint64_t to_size, uint64_t seed);
+uint64_t __bpfaot_rt_csum_update(rt_env* env, void* ctx, uint64_t csum);
+uint64_t __bpfaot_rt_skb_change_tail(rt_env* env, void* ctx, uint64_t size, uint64_t flags);
+uint64_t __bpfaot_rt_skb_pull_data(rt_env* env, void* ctx, uint64_t size);
+uint64_t __bpfaot_rt_xdp_adjust_head(rt_env* env, void* ctx, uint64_t offset);
+uint64_t __bpfaot_rt_xdp_adjust_meta(rt_env* env, void* ctx, uint64_t offset);
+uint64_t __bpfaot_rt_xdp_adjust_tail(rt_env* env, void* ctx, uint64_t offset);
+uint64_t __bpfaot_rt_xdp_get_buff_len(rt_env* env, void* ctx);
+uint64_t __bpfaot_rt_xdp_load_bytes(rt_env* env, void* ctx, uint64_t offset, void* to,
+                                    uint64_t size);
+uint64_t __bpfaot_rt_xdp_store_bytes(rt_env* env, void* ctx, uint64_t offset, const void* from,
+                                     uint64_t size);
+
 #ifdef __cplusplus
 }
 #endif

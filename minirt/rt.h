@@ -55,6 +55,7 @@ enum {
   RT_E2BIG = 7,
   RT_EAGAIN = 11,
   RT_ENOMEM = 12,
+  RT_EACCES = 13,
   RT_EFAULT = 14,
   RT_EBUSY = 16,
   RT_EEXIST = 17,

@@ -31,6 +31,9 @@ Kind kind_of(Type type) {
   case Type::stack: return Kind::stack;
   case Type::memory: return Kind::memory;
   case Type::function: return Kind::function;
+  case Type::packet:
+  case Type::packet_meta:
+  case Type::packet_end: return Kind::packet;
   }
   return Kind::none;
 }
@@ -148,7 +151,7 @@ RegFact Collector::exported(const Joined& joined) {
   if (fact.kind == Kind::mixed || !joined.value_seen)
     return fact;
   fact.range = range_of(joined.value);
-  if (is_pointer_kind(fact.kind) && fact.kind != Kind::function) {
+  if (is_pointer_kind(fact.kind) && fact.kind != Kind::function && fact.kind != Kind::packet) {
     const uint64_t unaligned = joined.value.bits.max();
     fact.align =
         unaligned == 0

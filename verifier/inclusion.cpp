@@ -56,8 +56,16 @@ private:
   bool value(const RegState& old_reg, const RegState& new_reg) {
     // Types must agree, "never written" included: bpf_trace_printk() may be passed such registers.
     if (old_reg.type != new_reg.type || old_reg.maybe_null != new_reg.maybe_null ||
-        old_reg.object != new_reg.object || old_reg.size != new_reg.size)
+        old_reg.object != new_reg.object)
       return false;
+    if (old_reg.is_packet()) {
+      // What was proven about the old group must hold for the new one.
+      if (old_reg.size > new_reg.size || old_reg.delta != new_reg.delta ||
+          (old_reg.id == 0) != (new_reg.id == 0))
+        return false;
+    } else if (old_reg.size != new_reg.size) {
+      return false;
+    }
     if (!old_reg.value.includes(new_reg.value))
       return false;
     if (old_reg.id != 0 && !map_id(old_reg.id, new_reg.id, new_reg.delta - old_reg.delta))

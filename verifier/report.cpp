@@ -55,6 +55,12 @@ std::string Walker::describe(const RegState& reg) const {
     return "a pointer" + or_null + " to a record of " + std::to_string(reg.size) + " bytes" +
            offset();
   case Type::function: return "the address of a function";
+  case Type::packet:
+  case Type::packet_meta:
+    return std::string("a pointer into the packet") +
+           (reg.type == Type::packet_meta ? "'s metadata" : "") + offset() + " (" +
+           std::to_string(reg.size) + " bytes are known to be there)";
+  case Type::packet_end: return "the end of the packet";
   }
   return {};
 }

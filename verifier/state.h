@@ -22,25 +22,41 @@ inline constexpr int32_t kStackBytes = 512; // per frame, and for all frames of 
 inline constexpr size_t kMaxFrames = 8;
 inline constexpr uint32_t kSlotBytes = 8;
 
-enum class Type : uint8_t { none, scalar, ctx, map_handle, map_value, stack, memory, function };
+enum class Type : uint8_t {
+  none,
+  scalar,
+  ctx,
+  map_handle,
+  map_value,
+  stack,
+  memory,
+  function,
+  packet,
+  packet_meta,
+  packet_end,
+};
 
 struct RegState {
   Type type = Type::none;
   bool maybe_null = false;
   bool released = false; // scalar that was a pointer to a released record; for messages only
-  uint32_t id = 0;  // maybe_null: the null check it shares; scalar: its equality group; 0 = none
+  // maybe_null: the null check it shares; scalar: its equality group; packet, packet_meta: those
+  // that the same unknown numbers were added to. 0 = none
+  uint32_t id = 0;
   uint32_t ref = 0; // memory: the reference that must be released
   uint32_t object =
       0;             // map_handle, map_value, memory: MapId; stack: frame number; function: FuncId
-  uint32_t size = 0; // memory: bytes
+  // memory: bytes; packet, packet_meta: so many bytes from the group's base are in the packet
+  uint32_t size = 0;
   // Members of an equality group differ by constants: value - delta is the same number (modulo
-  // 2^64) in all of them.
+  // 2^64) in all of them. packet, packet_meta: distance from the group's base.
   uint64_t delta = 0;
   Scalar value; // scalar: the number; pointers: offset from the object's start (stack: from r10)
 
   bool operator==(const RegState&) const = default;
   bool is_scalar() const { return type == Type::scalar; }
   bool is_pointer() const { return type != Type::scalar && type != Type::none; }
+  bool is_packet() const { return type == Type::packet || type == Type::packet_meta; }
   bool is_zero() const { return is_scalar() && value.is_constant() && value.umin == 0; }
   // Certainly not the number 0: offsets stay far from wrapping around.
   bool certainly_not_null() const;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace bpfaot::verifier {
@@ -18,11 +19,20 @@ namespace bpfaot::verifier {
 inline constexpr uint32_t kVerifierVersion = 1;
 
 // One readable (or writable) field of a program kind's context, as the object sees it.
+enum class CtxValue : uint8_t {
+  number,
+  kernel_pointer, // unsupported
+  packet,         // addresses of the packet; the field has four bytes, the value is an address
+  packet_end,
+  packet_meta,
+};
 struct CtxField {
   uint32_t offset, size; // bytes in the layout that the object was compiled for
   bool writable = false;
-  bool any_width = false;  // narrower stores are fine too (narrower loads always are)
-  bool is_pointer = false; // to something of the kernel: unsupported
+  bool any_width = false; // narrower stores are fine too
+  CtxValue value = CtxValue::number;
+  bool whole = false; // no narrower loads
+  std::string_view name = {};
 };
 struct CtxLayout {
   std::string name;             // "pt_regs of x86_64"
@@ -47,6 +57,7 @@ enum class Kind : uint8_t {
   map_value,
   stack,  // frame pointer of function `func` plus offset
   memory, // ring-buffer record or other memory of known size
+  packet, // the packet, its end, or its metadata
   function,
   pointer, // pointers of different kinds on different paths
   mixed,   // pointer on one path and scalar on another, or only sometimes written

@@ -139,7 +139,9 @@ Status Walker::move_pointer(const Alu& insn, const RegState& pointer, const Scal
     return error(Code::kNullDeref, "arithmetic on a pointer that may be null", found,
                  "a comparison with null before it");
   const bool by_zero = amount.is_constant() && amount.umin == 0;
-  if ((pointer.type == Type::map_handle || pointer.type == Type::function) && !by_zero)
+  if ((pointer.type == Type::map_handle || pointer.type == Type::function ||
+       pointer.type == Type::packet_end) &&
+      !by_zero)
     return error(Code::kPtrArith, "arithmetic on something that is not memory", found,
                  "a pointer to memory");
   if (pointer.type == Type::stack && is_sub)
@@ -157,6 +159,8 @@ Status Walker::move_pointer(const Alu& insn, const RegState& pointer, const Scal
   if (too_far(result.value))
     return error(Code::kPtrArith, "a pointer is moved too far from its object", describe(result),
                  "an offset above -2^29 and below 2^29");
+  if (pointer.is_packet())
+    move_in_packet(result, amount, is_sub);
   assign(insn.dst, std::move(result));
   return {};
 }

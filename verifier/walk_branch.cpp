@@ -104,9 +104,10 @@ void Walker::take_branch(std::optional<State> taken, std::optional<State> not_ta
 
 void Walker::branch_on_null(const Branch& insn, const RegState& pointer) {
   const bool null_when_taken = insn.cond == Cond::eq;
-  // The context and the stack are never null either, but the kernel does not conclude from it, and
+  // The context, the stack and packets are never null either, but the kernel does not conclude from it, and
   // a loop that waits for it is endless by its rules.
-  const bool concludes = pointer.type != Type::ctx && pointer.type != Type::stack;
+  const bool concludes = pointer.type != Type::ctx && pointer.type != Type::stack &&
+                         !pointer.is_packet() && pointer.type != Type::packet_end;
   if (concludes && pointer.certainly_not_null()) {
     if (null_when_taken)
       return take_branch(std::nullopt, std::move(state_));
@@ -123,6 +124,8 @@ void Walker::branch_on_null(const Branch& insn, const RegState& pointer) {
 
 void Walker::branch_on_pointers(const Branch& insn, const RegState& a, const RegState& b) {
   State taken = state_, not_taken = state_;
+  if (insn.width == Width::w64)
+    compare_with_end(insn, a, b, taken, not_taken);
   // Equal to a pointer that is not null: not null either.
   const bool wide_equality =
       insn.width == Width::w64 && (insn.cond == Cond::eq || insn.cond == Cond::ne);

@@ -15,6 +15,7 @@ using namespace bpf;
 constexpr uint64_t kMaxSize = 1u << 29; // of a buffer, as in the kernel
 constexpr int64_t kMaxErrno = 4095;
 constexpr int32_t kMapLookup = 1;
+constexpr int32_t kXdpLoadBytes = 189; // leaves the buffer as it was when it fails
 constexpr uint64_t kMaxRecord = INT32_MAX; // beyond it no ring can hold it
 
 // Copies a string and leaves what follows the terminator as it was.
@@ -48,6 +49,7 @@ Status Walker::call_helper(int32_t id) {
   if (call.info == nullptr)
     return error(Code::kHelperUnknown, helper_name(id) + " is not supported",
                  "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
+  TRY(check_kind_of(call));
   facts_.helper(id);
   if ((call.info->flags & kHelperCtx) != 0)
     facts_.ctx_escapes();
@@ -58,6 +60,8 @@ Status Walker::call_helper(int32_t id) {
   note_outputs(call);
   if (call.released_ref != 0)
     release(call.released_ref);
+  if ((call.info->flags & kHelperMoves) != 0)
+    forget_packet();
   for (uint8_t r = 0; r <= 5; ++r)
     assign(Reg{r}, {});
   set_result(call);
@@ -144,7 +148,7 @@ Status Walker::check_key_or_value(CallContext& call, Reg r, bool key) {
     return error(Code::kUnsupportedMapSize,
                  "map " + call.map->name + " leaves its " + (key ? "key" : "value") + " size open",
                  "size 0", "a size in the object");
-  TRY(check_helper_memory(r, {size, size, true}, Access::read));
+  TRY(check_helper_memory(call, r, {size, size, true}, Access::read));
   const bool is_array = call.map->type == MapType::array || call.map->type == MapType::percpu_array;
   // The lookup of one CPU's value may also fail for the CPU.
   if (key && is_array && size == 4 && call.info->id == kMapLookup)
@@ -161,7 +165,7 @@ Status Walker::check_value_out(CallContext& call, Reg r) {
     return error(Code::kUnsupportedMapSize,
                  "map " + call.map->name + " leaves its value size open", "size 0",
                  "a size in the object");
-  return check_helper_memory(r, {size, size, true}, Access::write);
+  return check_helper_memory(call, r, {size, size, true}, Access::write);
 }
 
 Result<Walker::Extent> Walker::check_size(const CallContext& call, Reg r, bool zero_is_fine) {
@@ -192,11 +196,12 @@ Status Walker::check_buffer(CallContext& call, unsigned index) {
     return error(Code::kNullDeref, "a null buffer with a size that may not be zero",
                  name(size_reg) + " is " + describe(state_.reg(size_reg)), "the number 0");
   }
-  extent.filled = !leaves_tail(call.info->id);
-  return check_helper_memory(r, extent, kind == HelperArg::mem_out ? Access::write : Access::read);
+  extent.filled = !leaves_tail(call.info->id) && call.info->id != kXdpLoadBytes;
+  return check_helper_memory(call, r, extent, kind == HelperArg::mem_out ? Access::write : Access::read);
 }
 
-Status Walker::check_helper_memory(Reg r, const Extent& extent, Access access) {
+Status Walker::check_helper_memory(const CallContext& call, Reg r, const Extent& extent,
+                                   Access access) {
   const RegState arg = state_.reg(r);
   const std::string found = name(r) + " is " + describe(arg);
   if (arg.is_scalar() && arg.released)
@@ -215,6 +220,11 @@ Status Walker::check_helper_memory(Reg r, const Extent& extent, Access access) {
     return {};
   case Type::map_value: return check_map_value(r, 0, extent.max, access);
   case Type::memory: return check_object(r, 0, extent.max, access);
+  case Type::packet:
+  case Type::packet_meta:
+    if ((call.info->flags & kHelperPacket) == 0)
+      break;
+    return check_packet(r, 0, extent.max);
   default: break;
   }
   return error(Code::kHelperArg, name(r) + " is not memory that a helper can use", found,

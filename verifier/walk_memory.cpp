@@ -39,7 +39,7 @@ Status Walker::check_pointer(Reg base, Access access) {
   if (r.type == Type::map_handle && access == Access::read)
     return error(Code::kUnsupportedMapField, "reading the fields of a map is not supported", found,
                  "a pointer to memory");
-  if (r.type == Type::map_handle || r.type == Type::function)
+  if (r.type == Type::map_handle || r.type == Type::function || r.type == Type::packet_end)
     return error(Code::kNotPointer, name(base) + " cannot be accessed as memory", found,
                  "a pointer to memory");
   return {};
@@ -96,11 +96,12 @@ Status Walker::check_ctx(Reg base, int64_t off, uint32_t size, Access access) {
   bool allowed = layout.fields.empty(), writable = layout.fields.empty() && layout.writable;
   for (const CtxField& field : layout.fields)
     if (off >= field.offset && off + int64_t{size} <= int64_t{field.offset} + field.size) {
-      if (field.is_pointer)
+      if (field.value == CtxValue::kernel_pointer)
         return error(Code::kUnsupportedCtx,
-                     "this field of the context is a pointer into the kernel", found,
-                     "another field");
-      allowed = true;
+                     "field " + std::string(field.name) + " of " + layout.name +
+                         " is a pointer into the kernel",
+                     found, "another field");
+      allowed = size == field.size || !field.whole;
       writable = field.writable && (size == field.size || field.any_width);
     }
   if (!allowed)
@@ -125,9 +126,16 @@ Status Walker::load(Reg dst, Reg base, int16_t off, uint32_t size, bool sign_ext
     break;
   case Type::map_value: TRY(check_map_value(base, off, size, Access::read)); break;
   case Type::memory: TRY(check_object(base, off, size, Access::read)); break;
+  case Type::packet:
+  case Type::packet_meta: TRY(check_packet(base, off, size)); break;
   case Type::ctx:
     TRY(check_ctx(base, off, size, Access::read));
     facts_.ctx_read(state_.pc);
+    if (const std::optional<RegState> pointer_field = packet_field(off)) {
+      if (sign_extend)
+        return error(Code::kCtxAccess, "an address of the packet is not a signed number");
+      result = *pointer_field;
+    }
     break;
   default: return error(Code::kInternal, "load through an impossible pointer");
   }
@@ -144,6 +152,8 @@ Status Walker::store(Reg base, int16_t off, uint32_t size, const RegState& value
     return write_stack(pointer, off, size, value);
   case Type::map_value: TRY(check_map_value(base, off, size, Access::write)); break;
   case Type::memory: TRY(check_object(base, off, size, Access::write)); break;
+  case Type::packet:
+  case Type::packet_meta: TRY(check_packet(base, off, size)); break;
   case Type::ctx: TRY(check_ctx(base, off, size, Access::write)); break;
   default: return error(Code::kInternal, "store through an impossible pointer");
   }
@@ -171,8 +181,9 @@ Status Walker::on(const Store& insn) {
 Status Walker::check_atomic_address(Reg base, int16_t off, uint32_t size) {
   TRY(check_pointer(base, Access::read_write));
   const RegState& r = state_.reg(base);
-  if (r.type == Type::ctx)
-    return error(Code::kAtomicTarget, "atomic access to the context",
+  if (r.type == Type::ctx || r.is_packet())
+    return error(Code::kAtomicTarget,
+                 r.type == Type::ctx ? "atomic access to the context" : "atomic access to a packet",
                  name(base) + " is " + describe(r), "a map value, a record or the stack");
   const uint64_t low_bits = (r.value.bits.max() | static_cast<uint64_t>(int64_t{off})) & (size - 1);
   const uint64_t exact = (r.value.bits.value + static_cast<uint64_t>(int64_t{off})) & (size - 1);

@@ -109,6 +109,14 @@ private:
   Status check_ctx(bpf::Reg base, int64_t off, uint32_t size, Access access);
   Status check_map_value(bpf::Reg base, int64_t off, uint64_t size, Access access);
   uint32_t map_value_size(bpf::MapId map) const;
+  // walk_packet.cpp
+  std::optional<RegState> packet_field(int64_t off) const;
+  Status check_packet(bpf::Reg base, int64_t off, uint64_t size);
+  void move_in_packet(RegState& pointer, const Scalar& amount, bool is_sub);
+  void compare_with_end(const bpf::Branch& insn, const RegState& a, const RegState& b,
+                        State& taken, State& not_taken) const;
+  void forget_packet();
+  Status check_kind_of(const CallContext& call) const;
   // walk_stack.cpp
   Status check_stack(bpf::Reg base, int64_t off, uint64_t size, bool needs_alignment);
   Status check_fill(const RegState& base, int64_t off, uint32_t size);
@@ -128,7 +136,7 @@ private:
   Status check_buffer(CallContext& call, unsigned index);
   Result<Extent> check_size(const CallContext& call, bpf::Reg r, bool zero_is_fine);
   Status check_record(CallContext& call, bpf::Reg r);
-  Status check_helper_memory(bpf::Reg r, const Extent& extent, Access access);
+  Status check_helper_memory(const CallContext& call, bpf::Reg r, const Extent& extent, Access access);
   Status check_format(const CallContext& call);
   void release(uint32_t ref);
   void set_result(const CallContext& call);

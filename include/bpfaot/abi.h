@@ -333,6 +333,23 @@ struct bpfaot_thread_table {
   uint64_t reserved[4];
 };
 
+/* The context of programs of the packet kinds. The packet is [data, data_end), its metadata
+ * [data_meta, data); helpers may move these within [head, tail). Whoever fills it keeps
+ * head <= data_meta <= data <= data_end <= tail. */
+struct bpfaot_packet {
+  uint32_t size; /* of this struct */
+  uint32_t flags; /* 0 */
+  uint64_t data, data_end, data_meta;
+  uint64_t head, tail;
+  uint64_t mac;     /* address of the link-layer header; 0 = there is none */
+  uint64_t network; /* address of the network header */
+  uint64_t reserved[3];
+  /* struct __sk_buff or struct xdp_md (linux/bpf.h) as programs know it. The fields data, data_end
+   * and data_meta in it are not used. */
+  uint8_t view[192];
+};
+#define BPFAOT_PACKET_MAX 0xffffu /* bytes from data to data_end, at most */
+
 /* One per attached program and address, in the trampoline arena. Its address is at ctx[-1]. */
 struct bpfaot_site {
   uint64_t func_ip; /* address of the function entry or instruction, in this process */

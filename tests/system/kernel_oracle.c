@@ -5,6 +5,7 @@
 // the maps hold at the end, in the form of bpf-aot where keys and values are integers.
 //
 //   kernel_oracle test-run OBJECT PROGRAM DATA_FILE         prints retval=N and the maps
+//   kernel_oracle packets OBJECT PROGRAM PACKET OUT…        a line "retval=N" for each PACKET, which ends up in OUT
 //   kernel_oracle uprobe OBJECT PROG=uprobe|uretprobe:PATH:SYMBOL … [--set NAME=VALUE]… -- COMMAND…
 //
 // Events of ring buffers and perf arrays are printed as "event MAP HEX". Exit status 77: the kernel
@@ -170,6 +171,38 @@ static int test_run(const char *path, const char *program_name, const char *data
   return 0;
 }
 
+// Only programs of packet kinds: the packet is data, not context.
+static int packets(const char *path, const char *program_name, int count, char **files) {
+  struct bpf_object *object = open_object(path);
+  struct bpf_program *program;
+  bpf_object__for_each_program(program, object)
+    bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), program_name));
+  if (bpf_object__load(object))
+    cannot("to load the object");
+  program = bpf_object__find_program_by_name(object, program_name);
+  if (!program)
+    return fprintf(stderr, "no program %s\n", program_name), 1;
+  for (int i = 0; i + 1 < count; i += 2) {
+    static uint8_t in[65536], out[65536];
+    FILE *file = fopen(files[i], "rb");
+    size_t size = file ? fread(in, 1, sizeof in, file) : 0;
+    if (file)
+      fclose(file);
+    LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = (uint32_t)size, .data_out = out,
+                .data_size_out = sizeof out);
+    int status = bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
+    if (status)
+      printf("refused %d\n", status);
+    else
+      printf("retval=%u\n", opts.retval);
+    file = fopen(files[i + 1], "wb");
+    if (!file || fwrite(out, 1, status ? 0 : opts.data_size_out, file) != (status ? 0 : opts.data_size_out))
+      return 1;
+    fclose(file);
+  }
+  return 0;
+}
+
 static int uprobe(int argc, char **argv) {
   struct bpf_object *object = open_object(argv[0]);
   struct bpf_program *program;
@@ -275,9 +308,12 @@ int main(int argc, char **argv) {
   libbpf_set_print(log_errors);
   if (argc == 5 && !strcmp(argv[1], "test-run"))
     return test_run(argv[2], argv[3], argv[4]);
+  if (argc > 5 && !strcmp(argv[1], "packets"))
+    return packets(argv[2], argv[3], argc - 4, argv + 4);
   if (argc > 4 && !strcmp(argv[1], "uprobe"))
     return uprobe(argc - 2, argv + 2);
   fprintf(stderr, "usage: kernel_oracle test-run OBJECT PROGRAM DATA_FILE\n"
+                  "       kernel_oracle packets OBJECT PROGRAM PACKET OUT…\n"
                   "       kernel_oracle uprobe OBJECT PROG=KIND:PATH:SYMBOL… [--set N=V]… -- COMMAND…\n");
   return 2;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A probe beside a packet program whose context is not supported.
+// A probe beside a packet program that reads what does not exist in a process.
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
@@ -10,9 +10,9 @@ int good(void *ctx) {
   return 0;
 }
 
-SEC("xdp")
-int reads_packet(struct xdp_md *ctx) {
-  return ctx->data_end - ctx->data > 60;
+SEC("tc")
+int reads_packet(struct __sk_buff *skb) {
+  return skb->sk != 0;
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
