@@ -76,7 +76,7 @@ Result<Attachment::NewSite> Attachment::make_site(const Image& image, const Plan
   made.original = site.original;
   made.address = site.address;
   made.mapping = site.mapping;
-  made.sweeps = site.sweeps;
+  made.sweeps = made.patch.is_guard = made.gap.is_guard = site.sweeps;
   arena.used = next + trampoline.bytes.size();
   return made;
 }

@@ -77,6 +77,7 @@ private:
   };
   std::map<const Module*, Branches> branches_;
   Plan plan_;
+  bool unwinder_is_patched_ = false; // by somebody else
 };
 
 // A direct branch of the function that leads between the two vaddrs (both exclusive).
@@ -315,6 +316,7 @@ bool Planner::guard(const Module& module, std::string_view symbol) {
   }
   Result<PlannedSite> site = site_at(modules_.at(module, found->value));
   if (!site || !site->cover.at_entry) {
+    unwinder_is_patched_ |= !site && site.error().code == Code::kAttachBytes;
     return false;
   }
   site->sweeps = true;
@@ -347,8 +349,12 @@ Status Planner::guard_unwinders() {
     return {};
   }
   plan_.sites.resize(before);
-  return fail(Code::kAttachUnwind, "an exception could not pass a return probe in this process: "
-                                   "the functions where unwinding begins cannot be found or patched");
+  Diagnostic found = make_error(Code::kAttachUnwind, "an exception could not pass a return probe in this process: "
+                                                     "the functions where unwinding begins cannot be found or patched");
+  if (unwinder_is_patched_) {
+    found = std::move(found).hint("a bpf-aot with return probes is there, or its calls are still active: 'bpf-aot list' names it");
+  }
+  return Failure(std::move(found));
 }
 
 Plan Planner::run(const std::vector<ProbeWish>& wishes) {

@@ -78,6 +78,7 @@ public:
     }
     return out;
   }
+  bool has_more() const { return !rest_.empty(); }
   std::string_view rest() { return std::exchange(rest_, {}); }
   bool at_end() const { return text_.empty(); }
   bool ok() const { return !failed_; }
@@ -151,7 +152,7 @@ std::string print_record(const SessionRecord& record) {
   for (const SitePatch& patch : record.patches) {
     out += "\npatch";
     number(patch.address);
-    out += ' ' + hex_digits(patch.original) + ' ' + hex_digits(patch.patched);
+    out += ' ' + hex_digits(patch.original) + ' ' + hex_digits(patch.patched) + (patch.is_guard ? " guard" : "");
   }
   return out + "\nend\n";
 }
@@ -186,7 +187,8 @@ Result<SessionRecord> parse_record(std::string_view text) {
     patch.address = reader.number<uint64_t>();
     patch.original = reader.bytes();
     patch.patched = reader.bytes();
-    well_formed = reader.ok() && patch.original.size() == patch.patched.size();
+    patch.is_guard = reader.has_more();
+    well_formed = reader.ok() && (!patch.is_guard || reader.word() == "guard") && !reader.has_more() && patch.original.size() == patch.patched.size();
     record.patches.push_back(std::move(patch));
   }
   if (!well_formed || reader.line() != "end" || !reader.at_end())

@@ -29,16 +29,19 @@ bool is_alive(const ProcessId& process);
 struct SitePatch { // what detaching puts back, in the target's address space
   uint64_t address = 0;
   std::vector<uint8_t> original, patched; // same length
+  bool is_guard = false; // of an unwinder: goes when no call with a return probe is active any more
   bool operator==(const SitePatch&) const = default;
 };
 
 struct SessionRecord {
   uint32_t id = 0;
-  ProcessId loader, target;
+  ProcessId loader; // 0: it has detached, and what is left are guards
+  ProcessId target;
   std::string image;                             // path of the probe .so as it was given
   int32_t image_fd = -1, const_fd = -1, data_fd = -1; // descriptors of the loader process
   uint64_t const_size = 0, data_size = 0;        // bytes
   std::vector<SitePatch> patches;
+  bool holds_guards_only() const { return loader.pid == 0; }
   bool operator==(const SessionRecord&) const = default;
 };
 

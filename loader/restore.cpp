@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <ctime>
 #include <optional>
 
@@ -79,15 +80,19 @@ std::vector<uint64_t> touched_slots(LiveSpace& space, const bpfaot_thread_table&
 //
 // Where calls link in a register the place is not known, and a stack that no thread stands on (a
 // coroutine's) is not searched by anybody: there a live frame is waited for.
-//
-// True when a guarded program runs, or a call that was not released will come back.
-Result<bool> release_returns(LiveSpace& space, const targets::Patcher& patcher, const Runtime& runtime) {
+struct Calls {
+  bool run = false;   // a program of ours runs
+  bool stay = false;  // one that was not released will come back
+  bool any() const { return run || stay; }
+};
+
+Result<Calls> release_returns(LiveSpace& space, const targets::Patcher& patcher, const Runtime& runtime) {
   const bpfaot_arena& control = runtime.arena;
   const auto is_ours = [&](uint64_t address) {
     return std::any_of(control.ranges, control.ranges + control.range_count,
                        [&](const bpfaot_range& range) { return address - range.low < range.high - range.low; });
   };
-  bool guarded = false;
+  Calls calls;
   for (const uint64_t at : touched_slots(space, runtime.table)) {
     struct {
       uint64_t key;
@@ -95,7 +100,7 @@ Result<bool> release_returns(LiveSpace& space, const targets::Patcher& patcher, 
     } head;
     static_assert(offsetof(bpfaot_thread, depth) == 8 && offsetof(bpfaot_thread, guard) == 12);
     TRY(space.read(at, {reinterpret_cast<uint8_t*>(&head), sizeof head}));
-    guarded |= head.key != 0 && head.guard != 0;
+    calls.run |= head.key != 0 && head.guard != 0;
     std::vector<bpfaot_frame> frames(head.key != 0 ? std::min<uint32_t>(head.depth, BPFAOT_FRAMES) : 0);
     if (frames.empty()) {
       continue;
@@ -105,7 +110,7 @@ Result<bool> release_returns(LiveSpace& space, const targets::Patcher& patcher, 
     for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
       constexpr uint64_t kNoCall = 3; // free, taken; or swept (support_link.h): returns by itself
       if (patcher.links_in_register) {
-        guarded |= (frame->sp & kNoCall) == 0 && frame->sp != 0;
+        calls.stay |= (frame->sp & kNoCall) == 0 && frame->sp != 0;
         continue;
       }
       const Result<uint64_t> word = frame->sp > 1 ? space.read_object<uint64_t>(frame->sp) : Result<uint64_t>(uint64_t{0});
@@ -114,7 +119,37 @@ Result<bool> release_returns(LiveSpace& space, const targets::Patcher& patcher, 
       }
     }
   }
-  return guarded;
+  return calls;
+}
+
+// Of a held process where calls link in a register: whether a thread is on its way through a trampoline,
+// and may yet call a function that will return there. Return points do not count: one that will be used
+// has a frame, and words that are left of others lie about on every stack.
+Result<bool> is_on_the_way(LiveSpace& space, const targets::Patcher& patcher, const bpfaot_arena& control) {
+  constexpr uint64_t kLargest = 64u << 20;
+  std::vector<CodeRange> code;
+  for (uint64_t i = 0; i < control.range_count; ++i) {
+    const bpfaot_range& range = control.ranges[i];
+    if (range.low >= range.high || range.high - range.low > kLargest) {
+      return true;
+    }
+    std::vector<uint8_t> bytes(range.high - range.low);
+    if (!space.read(range.low, bytes)) {
+      return true;
+    }
+    uint64_t from = range.low;
+    for (uint64_t at = 0; at + patcher.return_mark_at < bytes.size(); at += 4) {
+      uint32_t word = 0;
+      std::memcpy(&word, &bytes[at], sizeof word);
+      if (word == patcher.return_mark) {
+        const uint64_t point = range.low + at + patcher.return_mark_at;
+        code.push_back({from, point});
+        from = point + 1;
+      }
+    }
+    code.push_back({from, range.high});
+  }
+  return space.refers_to(code);
 }
 
 // Jumps that a thread may have begun. One in a gap between functions is entered from a site near by, and
@@ -199,9 +234,12 @@ uint64_t runtime_inode_of(const targets::Patcher& patcher, int pid, const std::v
 }
 
 // The last written first: guards of unwinders outlive the return probes that need them.
-Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches) {
+Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches, bool guards) {
   size_t foreign = 0;
   for (auto patch = patches.rbegin(); patch != patches.rend(); ++patch) {
+    if (patch->is_guard && !guards) {
+      continue;
+    }
     std::vector<uint8_t> now(patch->patched.size());
     if (!space.read(patch->address, now)) {
       continue; // the library is gone
@@ -217,6 +255,8 @@ Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& p
 
 Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher, const std::vector<SitePatch>& patches) {
   constexpr int kGapRounds = 200, kRounds = 10;
+  const bool any_guards = patcher.links_in_register &&
+                          std::any_of(patches.begin(), patches.end(), [](const SitePatch& patch) { return patch.is_guard; });
   Restored restored;
   const std::vector<CoveredCode> jumps = unfinished_jumps(patcher, patches);
   for (int round = 0;; ++round) {
@@ -235,16 +275,17 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
     const std::vector<MapsEntry> maps = TRY(space.mapped());
     const uint64_t arena = arena_of(patcher, maps, patches);
     if (arena == 0) {
-      restored.foreign = TRY(write_originals(space, patches));
+      restored.foreign = TRY(write_originals(space, patches, true));
       break;
     }
     const Runtime runtime = TRY(read_runtime(space, arena));
-    const bool guarded = TRY(release_returns(space, patcher, runtime));
-    restored.foreign = TRY(write_originals(space, patches));
-    if (round == 0) {
+    const Calls calls = TRY(release_returns(space, patcher, runtime));
+    restored.guards_stay = any_guards && (calls.stay || TRY(is_on_the_way(space, patcher, runtime.arena)));
+    restored.foreign = TRY(write_originals(space, patches, !restored.guards_stay));
+    if (!restored.guards_stay) {
       (void)space.write_object(runtime.words + kAbandonedOffset, kAbandoned);
     }
-    if (restored.foreign == 0 && !guarded && TRY(is_deserted(space, maps, runtime))) {
+    if (restored.foreign == 0 && !restored.guards_stay && !calls.any() && TRY(is_deserted(space, maps, runtime))) {
       space.release(true);
       TRY(unmap(space, runtime));
       restored.unmapped = true;
@@ -292,7 +333,7 @@ Result<std::vector<MapsEntry>> sweep_abandoned(LiveSpace& space, const targets::
     TRY(space.hold());
     std::vector<Runtime> deserted;
     for (const Runtime& runtime : abandoned) {
-      if (!TRY(release_returns(space, patcher, runtime)) && TRY(is_deserted(space, maps, runtime))) {
+      if (!TRY(release_returns(space, patcher, runtime)).any() && TRY(is_deserted(space, maps, runtime))) {
         deserted.push_back(runtime);
       }
     }

@@ -4,6 +4,9 @@
 // in may be gone. Code is restored under LiveSpace::hold(), each site by one write; functions that are
 // active return as if they had never been probed.
 //
+// Where calls link in a register the return addresses of active calls cannot be put back from outside:
+// while there are any, the guards of unwinders stay patched (docs/adr/0020).
+//
 // What was mapped goes too as soon as that is certain: no thread's registers or stack hold an address
 // in a trampoline or the image, no guarded program runs. Until then it stays, marked as abandoned in
 // the process's own memory (so a child forked earlier is not taken for restored), and every later
@@ -28,13 +31,14 @@ constexpr uint64_t kPatchedOffset = 1032;   // code was changed, or was about to
 struct Restored {
   size_t foreign = 0;    // sites that hold neither our bytes nor the original ones, left alone
   bool unmapped = false; // nothing of ours is left in the process
+  bool guards_stay = false; // a call with a return probe is active, or about to be
 };
 
 Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher, const std::vector<SitePatch>& patches);
 
 // Of a held process: writes the original bytes back wherever ours still are; how many sites hold
-// neither.
-Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches);
+// neither. Unwinders' only when `guards` says so.
+Result<size_t> write_originals(LiveSpace& space, const std::vector<SitePatch>& patches, bool guards = true);
 
 // Unmaps what earlier sessions abandoned in the process, as far as that is certain now, and what those
 // mapped whose loader died before it changed any code. Gives what the process has mapped then.

@@ -116,13 +116,14 @@ std::vector<int> sharing_processes(uint64_t inode) {
 
 } // namespace
 
-Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runtime_inode,
-                         const std::vector<SitePatch>& patches) {
+Detached detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runtime_inode,
+                           const std::vector<SitePatch>& patches) {
   std::vector<int> pids;
   if (runtime_inode == 0) {
     pids.push_back(pid);
   }
-  Status first;
+  Detached detached;
+  Status& first = detached.status;
   int looks = runtime_inode != 0 ? 8 : 0;
   for (size_t i = 0;; ++i) {
     // Again at the end: until a process's turn comes, children are born to it that share its jumps.
@@ -134,7 +135,7 @@ Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runt
       }
     }
     if (i == pids.size()) {
-      return first;
+      return detached;
     }
     const int one = pids[i];
     Result<Process> process = Process::open(one, patcher);
@@ -146,6 +147,9 @@ Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runt
     }
     Result<Restored> restored = restore_sites(*process, patcher, patches);
     if (restored) {
+      if (restored->guards_stay) {
+        detached.guarded.push_back(one);
+      }
       (void)sweep_abandoned(*process, patcher);
     }
     if (one != pid) {
@@ -159,10 +163,37 @@ Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runt
   }
 }
 
+std::optional<SessionRecord> remainder(SessionRecord record, const Detached& detached) {
+  if (detached.guarded.empty()) {
+    return std::nullopt;
+  }
+  record.loader = {};
+  record.image_fd = record.const_fd = record.data_fd = -1;
+  std::erase_if(record.patches, [](const SitePatch& patch) { return !patch.is_guard; });
+  const auto target = std::find(detached.guarded.begin(), detached.guarded.end(), record.target.pid);
+  if (target == detached.guarded.end()) { // only in children
+    const int child = detached.guarded.front();
+    record.target = {child, process_start_time(child)};
+  }
+  return record;
+}
+
+void note_guards(const SessionRecord& rest, const Console& console) {
+  std::fprintf(console.err,
+               "note: calls with a return probe are active in process %d: what lets exceptions pass them stays until they "
+               "have returned; detach id %u again then, or let the next attach do it\n",
+               rest.target.pid, rest.id);
+}
+
 Status take_out(const SessionRecord& record, Registry& registry, const targets::Patcher& patcher) {
+  Detached detached;
   if (is_alive(record.target)) {
     const uint64_t inode = runtime_inode_of(patcher, record.target.pid, record.patches);
-    TRY(detach_everywhere(record.target.pid, patcher, inode, record.patches));
+    detached = detach_everywhere(record.target.pid, patcher, inode, record.patches);
+  }
+  TRY(std::move(detached.status));
+  if (const std::optional<SessionRecord> rest = remainder(record, detached)) {
+    return registry.update(*rest);
   }
   registry.remove(record.id);
   return {};

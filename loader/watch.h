@@ -24,6 +24,11 @@ namespace bpfaot::loader {
 void report_refusals(const Plan& plan, const Console& console, const std::vector<std::string>& names);
 void print_dry_run(const Plan& plan, const Image& image, bool json, const Console& console);
 
+struct Detached {
+  Status status;            // of the process that was asked for
+  std::vector<int> guarded; // processes in which guards stay (restore.h)
+};
+
 // The probe, its memory, and where what is observed goes.
 class Watch {
 public:
@@ -44,6 +49,8 @@ public:
   // Keeps the record in step with further sites.
   Status update(const Attachment& attachment);
   void delist();
+  // The same behind a detachment: where guards stay, what is left of the record stays too and is returned.
+  std::optional<SessionRecord> delist(const Detached& detached);
 
   // Shows what has come in since the last time; how many records.
   uint64_t drain();
@@ -88,8 +95,12 @@ private:
 Ended watch_until(Watch& watch, SignalReader& signals, int pidfd, int forward_to);
 
 // Takes the probes out of the process and of children that it forked, if they live.
-Status detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runtime_inode,
-                         const std::vector<SitePatch>& patches);
+Detached detach_everywhere(int pid, const targets::Patcher& patcher, uint64_t runtime_inode,
+                           const std::vector<SitePatch>& patches);
+// What is left of the record where guards stay: these, for whoever comes next, and no loader.
+std::optional<SessionRecord> remainder(SessionRecord record, const Detached& detached);
+// Says so.
+void note_guards(const SessionRecord& rest, const Console& console);
 // The same for a session whose loader is gone, with its record.
 Status take_out(const SessionRecord& record, Registry& registry, const targets::Patcher& patcher);
 // For all such sessions of the process.

@@ -105,6 +105,16 @@ void Watch::delist() {
   }
 }
 
+std::optional<SessionRecord> Watch::delist(const Detached& detached) {
+  std::optional<SessionRecord> rest = registry_ && record_.id != 0 ? remainder(record_, detached) : std::nullopt;
+  if (!rest || !registry_->update(*rest)) {
+    delist();
+    rest.reset();
+  }
+  record_.id = 0;
+  return rest;
+}
+
 uint64_t Watch::drain() { return sink_->output->poll(); }
 
 Status Watch::finish(const MissedCounts& missed) {

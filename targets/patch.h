@@ -196,6 +196,8 @@ struct Patcher {
   // Calls leave the return address in a register: the guards of unwinders look for where functions have
   // kept it, and on other threads than the first with system calls (targets/support_link.h).
   bool links_in_register;
+  // There, where `return_mark_at` bytes in front of an address in an arena are these, it is a return point.
+  uint32_t return_mark, return_mark_at;
   uint32_t irelative_relocation; // type of the one that calls a resolver
 
   // Nothing when the bytes are no instruction or end in the middle of one. Never reads further.

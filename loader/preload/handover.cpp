@@ -15,7 +15,7 @@
 namespace bpfaot::loader {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint64_t kMaxMessage = 64u << 20;
 constexpr size_t kMaxFds = 4;
 
@@ -201,6 +201,7 @@ std::vector<uint8_t> encode(const AttachedMessage& message) {
     writer.number(patch.address);
     writer.bytes(patch.original);
     writer.bytes(patch.patched);
+    writer.number(static_cast<uint8_t>(patch.is_guard));
   }
   writer.number(static_cast<uint32_t>(message.refusals.size()));
   for (const std::optional<Diagnostic>& refusal : message.refusals)
@@ -220,6 +221,7 @@ Result<AttachedMessage> decode_attached(std::span<const uint8_t> bytes) {
     patch.address = reader.number<uint64_t>();
     patch.original = reader.bytes();
     patch.patched = reader.bytes();
+    patch.is_guard = reader.number<uint8_t>() != 0;
     sound &= patch.original.size() == patch.patched.size() && patch.original.size() <= 64;
     message.patches.push_back(std::move(patch));
   }

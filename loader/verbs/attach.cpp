@@ -97,13 +97,17 @@ Result<int> run_attach(const ParsedArguments& arguments, const Console& console)
     std::fflush(console.err);
   }
   const Ended ended = watch_until(*watch, signals, pidfd.get(), 0);
+  Detached out;
   if (ended != Ended::process) {
-    const Status out = detach_everywhere(pid, watch->patcher(), attachment->runtime_inode(), attachment->patches());
-    if (!out) {
-      console.report(out.error());
+    out = detach_everywhere(pid, watch->patcher(), attachment->runtime_inode(), attachment->patches());
+    if (!out.status) {
+      console.report(out.status.error());
     }
   }
-  watch->delist();
+  const std::optional<SessionRecord> rest = watch->delist(out);
+  if (rest && ended == Ended::signal) { // `detach` says it itself
+    note_guards(*rest, console);
+  }
   TRY(watch->finish(attachment->missed()));
   return 0;
 }

@@ -79,6 +79,10 @@ Result<int> run_detach(const ParsedArguments& arguments, const Console& console)
   for (const SessionRecord& record : TRY(chosen(arguments, registry))) {
     TRY(detach_one(record, registry));
     std::fprintf(console.err, "detached id %u from process %d\n", record.id, record.target.pid);
+    const Result<SessionRecord> rest = registry.find(record.id);
+    if (rest && rest->holds_guards_only()) {
+      note_guards(*rest, console);
+    }
   }
   return 0;
 }

@@ -15,6 +15,7 @@ std::string row_json(const SessionRecord& record) {
   out.key("pid").value(record.target.pid);
   out.key("loader_pid").value(record.loader.pid);
   out.key("loader_alive").value(is_alive(record.loader));
+  out.key("guards_only").value(record.holds_guards_only());
   out.key("probe").value(record.image);
   out.key("patches").value(static_cast<uint64_t>(record.patches.size()));
   out.key("map_bytes").value(record.data_size);
@@ -38,7 +39,9 @@ Result<int> run_list(const ParsedArguments& arguments, const Console& console) {
     }
     char head[80];
     std::snprintf(head, sizeof head, "%-7u %-8d %-8s %-6zu ", record.id, record.target.pid,
-                  is_alive(record.loader) ? std::to_string(record.loader.pid).c_str() : "gone",
+                  record.holds_guards_only()  ? "guards"
+                  : is_alive(record.loader) ? std::to_string(record.loader.pid).c_str()
+                                            : "gone",
                   record.patches.size());
     console.print(head + record.image + "\n");
   }

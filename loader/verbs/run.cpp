@@ -113,10 +113,11 @@ Result<int> observe(Process& process, Watch& watch, Launch& launch, SignalReader
   }
   process.detach();
   Ended ended = watch_until(watch, signals, pidfd.get(), pid);
+  Detached out;
   if (ended == Ended::detach && launch.attachment) {
-    (void)detach_everywhere(pid, watch.patcher(), launch.attachment->runtime_inode(), launch.attachment->patches());
+    out = detach_everywhere(pid, watch.patcher(), launch.attachment->runtime_inode(), launch.attachment->patches());
   }
-  watch.delist();
+  watch.delist(out);
   if (ended == Ended::process) {
     const int status = TRY(wait_for_end(pid));
     show_end(watch, launch, console);

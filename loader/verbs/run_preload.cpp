@@ -247,12 +247,13 @@ Result<int> observe(Command& command, Watch& watch, const Handover& handover, Si
   command.socket.reset();
   command.pid = -1; // it runs, and is not ours to end any more
   const Ended ended = watch_until(watch, signals, command.pidfd.get(), pid);
+  Detached out;
   if (ended == Ended::detach && !handover.attached.patches.empty()) {
-    const Status out = detach_everywhere(pid, watch.patcher(), handover.attached.runtime_inode, handover.attached.patches);
-    if (!out)
-      console.report(out.error());
+    out = detach_everywhere(pid, watch.patcher(), handover.attached.runtime_inode, handover.attached.patches);
+    if (!out.status)
+      console.report(out.status.error());
   }
-  watch.delist();
+  watch.delist(out);
   if (ended == Ended::process) {
     const int status = TRY(wait_for_end(pid));
     show_end(watch, handover, console);

@@ -39,7 +39,7 @@ PlannedMessage planned_message() {
 AttachedMessage attached_message() {
   AttachedMessage message;
   message.runtime_inode = 42;
-  message.patches = {{0x1000, {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}}};
+  message.patches = {{0x1000, {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}, true}};
   message.refusals = {std::nullopt, make_error(Code::kAttachReach, "too far")};
   return message;
 }

@@ -26,7 +26,8 @@ SessionRecord sample() {
   record.data_fd = 7;
   record.const_size = 4096;
   record.data_size = 1u << 20;
-  record.patches = {{0x7f0000001234, {0x55, 0x48, 0x89, 0xe5, 0x90}, {0xe9, 1, 2, 3, 4}}};
+  record.patches = {{0x7f0000001234, {0x55, 0x48, 0x89, 0xe5, 0x90}, {0xe9, 1, 2, 3, 4}, false},
+                    {0x7f0000005678, {1, 2}, {3, 4}, true}};
   return record;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -54,7 +55,7 @@ MadeUpSpace restore(uint16_t machine, bool through_gap) {
   const targets::Patcher& patcher = *targets::find_patcher(machine);
   std::vector<SitePatch> patches;
   const auto add = [&](uint64_t at, const std::vector<uint8_t>& jump) {
-    patches.push_back({at, std::vector<uint8_t>(jump.size(), 1), jump});
+    patches.push_back({at, std::vector<uint8_t>(jump.size(), 1), jump, false});
   };
   if (through_gap) {
     add(kGap, *patcher.encode_jump(kGap, kTrampoline, kScratch));
@@ -130,23 +131,33 @@ public:
   Result<std::vector<int64_t>> system_calls(std::span<const SystemCall> calls, std::span<const SharedFile>) override {
     return std::vector<int64_t>(calls.size());
   }
-  Result<bool> refers_to(std::span<const CodeRange>) override { return false; }
+  Result<bool> refers_to(std::span<const CodeRange> ranges) override {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const CodeRange& range) { return word_on_a_stack - range.low < range.high - range.low; });
+  }
 
   static uint64_t at(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
   void push(uint64_t return_address, uint64_t mark) { thread->frames[thread->depth++] = {return_address, mark}; }
   Restored take_out() {
-    const uint64_t site = at(base_) + kSize / 2;
-    const std::vector<uint8_t> jump = *patcher.encode_jump(site, at(base_) + 8192, kScratch);
-    EXPECT_TRUE(write(site, jump));
-    Result<Restored> restored = restore_sites(*this, patcher, {{site, std::vector<uint8_t>(jump.size(), 1), jump}});
+    const uint64_t guard = at(base_) + kSize / 4, site = guard + 64;
+    std::vector<SitePatch> patches;
+    for (const uint64_t address : {guard, site}) {
+      const std::vector<uint8_t> jump = *patcher.encode_jump(address, at(base_) + 8192, kScratch);
+      EXPECT_TRUE(write(address, jump));
+      patches.push_back({address, std::vector<uint8_t>(jump.size(), 1), jump, address == guard});
+    }
+    Result<Restored> restored = restore_sites(*this, patcher, patches);
     EXPECT_TRUE(restored);
+    EXPECT_EQ(*reinterpret_cast<uint8_t*>(site), 1);
+    guard_is_patched = *reinterpret_cast<uint8_t*>(guard) != 1;
     return restored ? *restored : Restored{};
   }
 
   const targets::Patcher& patcher;
   bpfaot_thread* thread = nullptr;
   uint64_t* stack = nullptr;
-  uint64_t return_point = 0;
+  uint64_t return_point = 0, word_on_a_stack = 0;
+  bool guard_is_patched = false;
 
 private:
   uint8_t* base_ = nullptr;
@@ -176,12 +187,34 @@ TEST(Restore, NothingIsUnmappedBeforeACallReturnsWhosePlaceIsNotKnown) {
   for (const uint16_t machine : {183, 243}) {
     OwnSession space(machine);
     EXPECT_TRUE(space.take_out().unmapped);
+    EXPECT_FALSE(space.guard_is_patched);
     space.push(0x111, OwnSession::at(&space.stack[8]) | uint64_t{0x1234} << 48);
     EXPECT_FALSE(space.take_out().unmapped);
+    EXPECT_TRUE(space.guard_is_patched);
     space.thread->frames[0].sp |= 2; // an unwinder has put the true address back
     EXPECT_TRUE(space.take_out().unmapped);
+    EXPECT_FALSE(space.guard_is_patched);
     space.thread->frames[0].sp = 1; // returned
     EXPECT_TRUE(space.take_out().unmapped);
+  }
+}
+
+TEST(Restore, GuardsOutliveAThreadThatIsAboutToCall) {
+  for (const uint16_t machine : {183, 243}) {
+    OwnSession space(machine);
+    space.word_on_a_stack = space.return_point - 4; // in a trampoline
+    EXPECT_FALSE(space.take_out().unmapped);
+    EXPECT_TRUE(space.guard_is_patched);
+  }
+}
+
+TEST(Restore, AReturnPointThatLiesAboutOnAStackKeepsNoGuard) {
+  for (const uint16_t machine : {183, 243}) {
+    OwnSession space(machine);
+    std::memcpy(reinterpret_cast<void*>(space.return_point - space.patcher.return_mark_at), &space.patcher.return_mark, 4);
+    space.word_on_a_stack = space.return_point;
+    space.take_out();
+    EXPECT_FALSE(space.guard_is_patched);
   }
 }
 
