@@ -50,7 +50,11 @@ Result<Startup> run_to_consistent(Process& process) {
     if (state && *state == 0) {
       return Startup::consistent;
     }
-    TRY(process.step(process.threads().front().tid));
+    // Out of the empty function, so that the breakpoint can be set in it again. No single step: not
+    // every kernel has them (riscv64).
+    if (TRY(process.run_to(TRY(process.return_address()))) == Wait::exited) {
+      return Startup::exited;
+    }
   }
   return fail(Code::kInternal, "the dynamic linker never reached a consistent state");
 }

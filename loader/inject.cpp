@@ -416,7 +416,11 @@ Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& m
     return fail(Code::kSessionMemory, std::string("cannot map the runtime file: ") + std::strerror(errno));
   }
   arena.local = Mapping(local, arena.size);
-  std::memset(local, patcher_->breakpoint_insn[0], arena.size);
+  // Whoever gets lost there shall not get far.
+  std::memcpy(local, patcher_->breakpoint_insn.data(), patcher_->breakpoint_insn.size());
+  for (uint64_t done = patcher_->breakpoint_insn.size(); done < arena.size; done *= 2) {
+    std::memcpy(arena.local.data() + done, local, std::min(done, arena.size - done));
+  }
   std::memset(local, 0, BPFAOT_ARENA_SUPPORT);
   std::memcpy(arena.local.data() + BPFAOT_ARENA_SUPPORT, support.bytes.data(), support.bytes.size());
   arena.used = round_up(BPFAOT_ARENA_SUPPORT + support.bytes.size(), 64);

@@ -90,11 +90,12 @@ public:
   uint64_t pc(const RegisterBytes& registers) const;
   uint64_t sp(const RegisterBytes& registers) const;
   void set_pc(RegisterBytes& registers, uint64_t pc) const;
-  Status step(int tid); // one instruction; signals are delivered as they come
 
   // Lets a single-threaded process run until it is about to execute the instruction at `address`
   // (a breakpoint that is there only meanwhile). `exited`: it ended before; exit_status() is set.
   Result<Wait> run_to(uint64_t address);
+  // Of the first thread, which is stopped at a function's first instruction.
+  Result<uint64_t> return_address();
   // Lets everything go. Idempotent.
   void detach();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Making a stopped process run its own code: the start of a command, breakpoints, single steps. The
+// Making a stopped process run its own code: the start of a command, breakpoints. The
 // rules are at the top of process.h; system calls are in remote_calls.cpp.
 #include "loader/process.h"
 
@@ -89,18 +89,11 @@ void Process::set_pc(RegisterBytes& registers, uint64_t pc) const {
   std::memcpy(registers.data() + patcher_->registers.pc_offset, &pc, sizeof pc);
 }
 
-Status Process::step(int tid) {
-  int signal = 0;
-  for (;;) {
-    if (ptrace(PTRACE_SINGLESTEP, tid, nullptr, signal) != 0)
-      return fail(Code::kProcessGone, failed("stepping", pid_));
-    const int status = TRY(wait_thread(tid));
-    if (status >> 16 == kEventStop)
-      continue;
-    if (status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP)
-      return {};
-    signal = status >> 16 == 0 && WSTOPSIG(status) != kSyscallStop ? WSTOPSIG(status) : 0;
-  }
+Result<uint64_t> Process::return_address() {
+  const RegisterBytes now = TRY(registers(threads_.front().tid));
+  if (patcher_->links_in_register)
+    return load_register(now, patcher_->registers.link_offset);
+  return read_object<uint64_t>(sp(now));
 }
 
 Result<Wait> Process::run_to(uint64_t address) {

@@ -154,6 +154,7 @@ struct RegisterSet {
   uint32_t sp_offset;
   uint32_t result_offset; // of a system call
   uint32_t cursor_offset; // what a remote stub takes its table from and leaves a result in
+  uint32_t link_offset;   // where links_in_register: of the return address at a function's entry
 };
 
 // Code that a borrowed thread of another process runs to make system calls. It owes nothing to the

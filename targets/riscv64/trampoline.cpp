@@ -351,7 +351,7 @@ void prepare_syscall(std::span<uint8_t> regs, uint64_t insn, uint64_t number, st
 
 constexpr uint8_t kSyscallInsn[] = {0x73, 0x00, 0x00, 0x00};    // ecall
 constexpr uint32_t kMoreRegsets[] = {2, 0x901}; // NT_PRFPREG, NT_RISCV_VECTOR
-constexpr uint8_t kBreakpointInsn[] = {0x73, 0x00, 0x10, 0x00}; // ebreak
+constexpr uint8_t kBreakpointInsn[] = {0x02, 0x90};             // c.ebreak: no function is shorter
 
 } // namespace
 
@@ -363,7 +363,7 @@ const Patcher kPatcher = {
     .short_jump_size = 4,
     .short_reach = 0xff000,
     .code_align = 16,
-    .registers = {kRegsetSize, 0, sp * 8, a0 * 8, s1 * 8},
+    .registers = {kRegsetSize, 0, sp * 8, a0 * 8, s1 * 8, ra * 8},
     .links_in_register = true,
     .return_mark = SUPPORT_RETURN_MARK,
     .return_mark_at = SUPPORT_RETURN_MARK_AT,
