@@ -67,6 +67,45 @@ bool read_stack(AddressSpace& space, const std::vector<MapsEntry>& maps, uint64_
 
 } // namespace
 
+namespace {
+
+// The frame of a signal handler that was called on an alternate stack says where that one is, and lies in
+// it (struct stack_t, uc_stack of ucontext).
+bool is_alternate_stack(uint64_t at, const uint64_t* words) {
+  constexpr uint64_t kSmallest = 1024, kLargest = 1u << 30;
+  constexpr uint32_t kAutoDisarm = 1u << 31, kOnStack = 1;
+  const uint64_t start = words[0], size = words[2];
+  const auto flags = static_cast<uint32_t>(words[1]);
+  return at - start < size && size >= kSmallest && size <= kLargest && (flags & ~(kAutoDisarm | kOnStack)) == 0;
+}
+
+// The words of all stacks that a thread may come back to: where its stack pointer is and, while it is in
+// handlers on alternate stacks, where that of the interrupted code was. False: not all of them.
+bool read_stacks(AddressSpace& space, const std::vector<MapsEntry>& maps, uint64_t sp, uint32_t frame_sp_distance,
+                 std::vector<uint64_t>& words) {
+  constexpr size_t kMost = 16;
+  std::vector<uint64_t> pointers = {sp}, stack;
+  std::vector<CodeRange> seen;
+  bool whole = true;
+  words.clear();
+  for (size_t i = 0; i < pointers.size(); ++i) {
+    const uint64_t from = pointers[i] & ~uint64_t{7};
+    if (std::any_of(seen.begin(), seen.end(), [&](const CodeRange& range) { return from - range.low < range.high - range.low; }))
+      continue;
+    if (seen.size() == kMost)
+      return false;
+    whole &= read_stack(space, maps, from, stack);
+    seen.push_back({from, from + stack.size() * 8});
+    for (size_t k = 0; k + frame_sp_distance / 8 < stack.size(); ++k)
+      if (is_alternate_stack(from + k * 8, &stack[k]))
+        pointers.push_back(stack[k + frame_sp_distance / 8]);
+    words.insert(words.end(), stack.begin(), stack.end());
+  }
+  return whole;
+}
+
+} // namespace
+
 Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
   TRY(give_back());
   std::vector<Leave> verdicts(codes.size(), Leave::clear);
@@ -93,7 +132,7 @@ Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
     const std::optional<CodeRange> section = critical_section(thread.tid, abort);
     if (entry_at(maps_, sp(now)) == nullptr) // it has grown, or begun, since
       maps_ = TRY(read_maps(pid_));
-    (void)read_stack(*this, maps_, sp(now), stack);
+    (void)read_stacks(*this, maps_, sp(now), patcher_->registers.frame_sp_distance, stack);
     std::erase_if(stack, [&](uint64_t word) { return word < low || word >= high; });
     for (size_t i = 0; i < codes.size(); ++i) {
       const CoveredCode& code = codes[i];
@@ -127,7 +166,14 @@ Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
 Result<bool> Process::refers_to(std::span<const CodeRange> ranges) {
   TRY(give_back());
   constexpr uint64_t kAddress = (uint64_t{1} << 48) - 1; // above it a return address may be signed
+  uint64_t low = UINT64_MAX, high = 0;
+  for (const CodeRange& range : ranges) {
+    low = std::min(low, range.low);
+    high = std::max(high, range.high);
+  }
   const auto is_in = [&](uint64_t word) {
+    if (word - low >= high - low && (word & kAddress) - low >= high - low)
+      return false; // nearly all of them
     return std::any_of(ranges.begin(), ranges.end(), [&](const CodeRange& range) {
       return word - range.low < range.high - range.low || (word & kAddress) - range.low < range.high - range.low;
     });
@@ -139,7 +185,7 @@ Result<bool> Process::refers_to(std::span<const CodeRange> ranges) {
     std::memcpy(words.data(), now.data(), words.size() * 8);
     if (std::any_of(words.begin(), words.end(), is_in))
       return true;
-    if (!read_stack(*this, maps_, sp(now), words) || std::any_of(words.begin(), words.end(), is_in))
+    if (!read_stacks(*this, maps_, sp(now), patcher_->registers.frame_sp_distance, words) || std::any_of(words.begin(), words.end(), is_in))
       return true;
   }
   return false;

@@ -155,6 +155,9 @@ struct RegisterSet {
   uint32_t result_offset; // of a system call
   uint32_t cursor_offset; // what a remote stub takes its table from and leaves a result in
   uint32_t link_offset;   // where links_in_register: of the return address at a function's entry
+  // In the frame that a signal handler is called with: from where the kernel has put down the alternate
+  // stack (uc_stack) to the stack pointer of the code that was interrupted.
+  uint32_t frame_sp_distance;
 };
 
 // Code that a borrowed thread of another process runs to make system calls. It owes nothing to the

@@ -263,6 +263,50 @@ TEST_F(ProcessTest, a_thread_that_comes_back_from_a_handler_into_covered_bytes_i
 }
 #endif
 
+// Stores a value that no register holds any more when the signal comes.
+[[gnu::noipa]] void wait_with_a_value_on_the_stack(Shared& shared) {
+  volatile uint64_t value[2] = {~shared.counter, 0};
+  while (shared.stop == 0) {
+    kill(getpid(), SIGUSR1);
+    sched_yield();
+  }
+  shared.read_result = value[0];
+}
+
+TEST_F(ProcessTest, the_stack_below_a_handler_on_an_alternate_one_is_searched_too) {
+  g_shared = shared_;
+  shared_->counter = 0x5678'1234'5678'1234;
+  run_child([](Shared& shared) {
+    stack_t other{};
+    other.ss_size = 1 << 16;
+    other.ss_sp = mmap(nullptr, other.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sigaltstack(&other, nullptr);
+    struct sigaction action {};
+    action.sa_flags = SA_ONSTACK;
+    action.sa_handler = [](int) {
+      g_shared->ready = 1;
+      while (g_shared->stop == 0)
+        sched_yield();
+    };
+    sigaction(SIGUSR1, &action, nullptr);
+    wait_with_a_value_on_the_stack(shared);
+  });
+  auto process = Process::attach(child_, patcher());
+  ASSERT_TRUE(process.has_value()) << process.error().message;
+  const uint64_t value = ~uint64_t{0x5678'1234'5678'1234};
+  const CodeRange range{value, value + 1}, other{value + 1, value + 2};
+  EXPECT_TRUE(*process->refers_to({&range, 1}));
+  EXPECT_FALSE(*process->refers_to({&other, 1}));
+  CoveredCode code;
+  code.address = value - 1;
+  code.size = 5;
+  EXPECT_EQ(process->leave({&code, 1})->front(), Leave::busy);
+  process->detach();
+  shared_->stop = 1;
+  EXPECT_EQ(join(), 0);
+  EXPECT_EQ(shared_->read_result, value);
+}
+
 TEST_F(ProcessTest, signals_that_come_meanwhile_are_all_delivered) {
   g_shared = shared_;
   run_child([](Shared& shared) {
