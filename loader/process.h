@@ -131,6 +131,7 @@ private:
   struct Loan;
   Result<Loan*> borrow();
   Status place_stub(Loan& loan);
+  uint64_t room_on_stack(const Loan& loan, uint64_t size);
   struct Leftover { // a stub of a killed loader, and what was there before
     uint64_t at = 0;
     std::vector<uint8_t> clean;

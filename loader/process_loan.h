@@ -21,6 +21,8 @@ struct Process::Loan {
   targets::RemoteStub stub;
   uint64_t at = 0;            // of the marker; the stub follows it
   std::vector<uint8_t> under; // what lay there
+  uint64_t stub_frame = 0; // where its frame is; 0 = with its code, or it has none
+  std::vector<uint8_t> under_frame; // what lay there
   uint32_t signal = 0;        // that says the stub is done; 0 = calls are watched
   uint64_t scratch = 0;       // kScratch bytes there
 };

@@ -31,6 +31,7 @@ constexpr int kEventStop = 128; // PTRACE_EVENT_STOP
 constexpr int kSyscallStop = SIGTRAP | 0x80;
 constexpr size_t kSignalSetSize = 8; // of the kernel's sigset_t, what PTRACE_SETSIGMASK wants
 constexpr uint64_t kPage = 4096;
+constexpr uint64_t kSomewhere = 16; // a stub's frame, for as long as only sizes matter
 
 std::string failed(const char* what, int pid) {
   return std::string(what) + " of process " + std::to_string(pid) + " failed: " + std::strerror(errno);
@@ -142,6 +143,20 @@ Status Process::clean_slack(const std::vector<Leftover>& leftovers) {
   return {};
 }
 
+// A place for what a thread finds back by, where a signal's frame would be too: below the stack pointer. Only
+// of the first thread's own stack is it known that nothing else is there. 0: none.
+uint64_t Process::room_on_stack(const Loan& loan, uint64_t size) {
+  constexpr uint64_t kBelow = 256;
+  if (size == 0)
+    return 0;
+  const Result<std::vector<MapsEntry>> maps = read_maps(pid_);
+  const uint64_t stack = sp(loan.registers);
+  const MapsEntry* entry = maps ? entry_at(*maps, stack) : nullptr;
+  if (entry == nullptr || entry->path != "[stack]" || !entry->writable || stack - entry->start < size + kBelow + 16)
+    return 0;
+  return (stack - kBelow - size) & ~uint64_t{15};
+}
+
 // Of the stopped leader: its registers, and where its stub will be; nowhere when there is no room.
 Result<std::unique_ptr<Process::Loan>> Process::make_loan(std::vector<Leftover>& leftovers) {
   auto loan = std::make_unique<Loan>();
@@ -155,6 +170,8 @@ Result<std::unique_ptr<Process::Loan>> Process::make_loan(std::vector<Leftover>&
   if (critical_section(loan->tid, abort))
     set_pc(loan->registers, abort);
   loan->signal = quiet_signal(TRY(read_status(pid_)), loan->mask);
+  loan->stub_frame = kSomewhere;
+  loan->stub_frame = room_on_stack(*loan, patcher_->make_remote_stub(stub_request(*loan)).frame.size());
   const uint64_t size = patcher_->make_remote_stub(stub_request(*loan)).bytes.size() + sizeof kStubMarker;
   leftovers.clear();
   loan->slack = find_slack(size, loan->under, leftovers);
@@ -167,6 +184,7 @@ targets::RemoteStubRequest Process::stub_request(const Loan& loan) {
   request.more = loan.more;
   request.signal_mask = loan.mask;
   request.signal = loan.signal;
+  request.frame = loan.stub_frame;
   return request;
 }
 
@@ -177,6 +195,11 @@ Status Process::place_stub(Loan& loan) {
   targets::RemoteStubRequest request = stub_request(loan);
   request.pc = loan.at + sizeof kStubMarker;
   loan.stub = patcher_->make_remote_stub(request);
+  if (!loan.stub.frame.empty()) {
+    loan.under_frame.resize(loan.stub.frame.size());
+    TRY(read(loan.stub_frame, loan.under_frame));
+    TRY(write(loan.stub_frame, loan.stub.frame));
+  }
   std::vector<uint8_t> bytes(std::begin(kStubMarker), std::end(kStubMarker));
   bytes.insert(bytes.end(), loan.stub.bytes.begin(), loan.stub.bytes.end());
   loan.has_stub = true;
@@ -284,6 +307,8 @@ Status Process::give_back() {
     return fail(Code::kProcessGone, failed("restoring the signal mask", pid_));
   TRY(set_register_sets(loan->tid, loan->more));
   TRY(set_registers(loan->tid, loan->registers));
+  if (loan->has_stub && !loan->under_frame.empty())
+    TRY(write(loan->stub_frame, loan->under_frame));
   return loan->has_stub ? write(loan->at, loan->under) : Status();
 }
 

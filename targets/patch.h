@@ -177,10 +177,15 @@ struct RemoteStubRequest {
   std::span<const std::vector<uint8_t>> more; // Patcher::more_regsets, in order; empty where the thread has none
   uint64_t signal_mask = 0;           // of the thread
   uint32_t signal = 0;                // to send itself; 0 = none, the tracer watches system calls
+  // Where RemoteStub::frame will be, 16-aligned; 0 = behind the code, which makes the stub larger.
+  uint64_t frame = 0;
 };
 
 struct RemoteStub {
   std::vector<uint8_t> bytes;
+  // What a thread finds back by, on machines where that is not code; only when the request asked for it
+  // apart. The kernel reads it.
+  std::vector<uint8_t> frame;
   // Entries, as offsets. `single` makes the one call whose number and six arguments are the words at
   // `single_call`, and leaves its result in the cursor register. `batch` makes the calls of the table
   // of struct bpfaot_remote_call that the cursor register points to.

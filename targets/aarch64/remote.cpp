@@ -3,10 +3,11 @@
 // The stub that makes system calls in another process and finds back by itself; patch.h has the
 // contract. No instruction of this machine puts back every register, so a thread that nobody takes
 // back returns from a signal that never was: rt_sigreturn reads mask and registers, floating point
-// and SVE included, from a frame that lies behind the code, which it only reads. Layout of the frame:
+// and SVE included, from a frame that it only reads. Layout of the frame:
 // arch/arm64/kernel/signal.c and uapi/asm/sigcontext.h of Linux.
 //
-// Code lies in those parts of the frame that the kernel does not read. A thread in an interrupted
+// The frame lies apart, or behind the code; then code lies in those parts of it that the kernel does not
+// read. A thread in an interrupted
 // system call shows itself as rewound to the `svc`, which makes the call again.
 #include "targets/aarch64/patch.h"
 
@@ -33,6 +34,10 @@ constexpr uint16_t kSveRegisters = 1; // flag: SVE registers, not only their fir
 
 constexpr uint32_t kNrTgkill = 131, kNrRtSigprocmask = 135, kNrRtSigreturn = 139, kNrGetpid = 172, kNrGettid = 178;
 constexpr Reg x1 = 1, x2 = 2, x3 = 3, x8 = 8, x19 = 19, x20 = 20;
+
+// Words that the code reads: a single call's number and arguments, then these.
+constexpr uint32_t kAllSignals = 7, kFrame = 8, kWords = 9;
+static_assert(kUnused + 8 * kWords <= kRegisters);
 
 template <class Value> void put(std::vector<uint8_t>& bytes, size_t at, Value value) {
   std::memcpy(&bytes[at], &value, sizeof value);
@@ -63,13 +68,14 @@ std::span<const uint8_t> sve_registers(std::span<const uint8_t> regset, uint16_t
 } // namespace
 
 RemoteStub make_remote_stub(const RemoteStubRequest& request) {
-  // Two passes: how long the code is does not depend on where the frame is.
-  uint32_t frame = 0;
+  // Two passes: how long the code is does not depend on where the frame is, and its words.
+  const bool is_apart = request.frame != 0;
+  uint32_t frame = 0, words = 0;
   RemoteStub stub;
   for (int pass = 0; pass < 2; ++pass) {
     Emitter emit(request.pc);
     Label done, loop;
-    const auto word_address = [&](uint32_t index) { return request.pc + frame + kUnused + 8 * index; };
+    const auto word_address = [&](uint32_t index) { return request.pc + words + 8 * index; };
     const auto load = [&](Reg reg, uint64_t address) { emit.branch(0x58000000 | reg, 5, 19, address); }; // ldr literal
     const auto address = [&](Reg reg, uint64_t to) { // adr
       const uint64_t distance = to - emit.pc();
@@ -121,26 +127,30 @@ RemoteStub make_remote_stub(const RemoteStubRequest& request) {
 
     // Nobody has taken the thread back. While the stack pointer is the frame's, no handler may run.
     emit.move_imm(x0, 2); // SIG_SETMASK
-    address(x1, word_address(7));
+    address(x1, word_address(kAllSignals));
     emit.move_imm(x2, 0);
     emit.move_imm(x3, 8);
     system_call(emit, kNrRtSigprocmask);
-    address(x9, request.pc + frame);
+    load(x9, word_address(kFrame));
     emit.add_imm(sp, x9, 0);
     system_call(emit, kNrRtSigreturn);
 
     frame = emit.size() > kStack ? (emit.size() - kStack + 15) / 16 * 16 : 0;
+    words = is_apart ? (emit.size() + 7) / 8 * 8 : frame + kUnused;
     stub.bytes = emit.take();
   }
+  stub.bytes.resize(words + 8 * kWords);
+  stub.single_call = words;
+  put(stub.bytes, words + 8 * kAllSignals, ~uint64_t{0});
+  put(stub.bytes, words + 8 * kFrame, is_apart ? request.frame : request.pc + frame);
 
   uint16_t sve_length = 0;
   const auto more = [&](size_t i) { return i < request.more.size() ? std::span<const uint8_t>(request.more[i]) : std::span<const uint8_t>{}; };
   const std::span<const uint8_t> fpsimd = more(0), sve = sve_registers(more(1), sve_length);
   const uint32_t sve_size = sve.empty() ? 0 : static_cast<uint32_t>(kSveHead + (sve.size() + 15) / 16 * 16);
-  std::vector<uint8_t>& bytes = stub.bytes;
+  std::vector<uint8_t>& bytes = is_apart ? stub.frame : stub.bytes;
+  frame = is_apart ? 0 : frame;
   bytes.resize(frame + kRecords + kFpsimdSize + sve_size + 16);
-  stub.single_call = frame + kUnused;
-  put(bytes, frame + kUnused + 8 * 7, ~uint64_t{0});
   put(bytes, frame + kStack + 8, kUnknownStackMode);
   put(bytes, frame + kMask, request.signal_mask);
   put(bytes, frame + kRegisters, request.registers.first(std::min<size_t>(request.registers.size(), kRegistersSize)));

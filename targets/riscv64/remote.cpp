@@ -3,10 +3,11 @@
 // The stub that makes system calls in another process and finds back by itself; patch.h has the
 // contract. No instruction of this machine puts back every register, so a thread that nobody takes
 // back returns from a signal that never was: rt_sigreturn reads mask and registers, floating point
-// and vectors included, from a frame that lies behind the code, which it only reads. Layout of the
-// frame: arch/riscv/kernel/signal.c and uapi/asm/{sigcontext,ptrace}.h of Linux.
+// and vectors included, from a frame that it only reads. Layout of the frame:
+// arch/riscv/kernel/signal.c and uapi/asm/{sigcontext,ptrace}.h of Linux.
 //
-// Code lies in those parts of the frame that the kernel does not read. A thread in an interrupted
+// The frame lies apart, or behind the code; then code lies in those parts of it that the kernel does not
+// read. A thread in an interrupted
 // system call shows itself as rewound to the `ecall`, which makes the call again; where the call can
 // only be restarted with what the kernel has noted (a7 is restart_syscall), it ends with EINTR, since
 // rt_sigreturn forgets the note.
@@ -48,26 +49,31 @@ void system_call(Emitter& emit, uint32_t number) {
   ecall(emit);
 }
 
+// Words that the code reads: a single call's number and arguments, then these.
+constexpr uint32_t kAllSignals = 7, kFrame = 8, kWords = 9;
+static_assert(kUnused + 8 * kWords <= kRegisters);
+
 constexpr Reg kArguments[6] = {a0, a1, a2, a3, a4, a5};
 
 } // namespace
 
 RemoteStub make_remote_stub(const RemoteStubRequest& request) {
-  // Two passes: how long the code is does not depend on where the frame is.
-  uint32_t frame = 0;
+  // Two passes: how long the code is does not depend on where the frame is, and its words.
+  const bool is_apart = request.frame != 0;
+  uint32_t frame = 0, words = 0;
   RemoteStub stub;
   for (int pass = 0; pass < 2; ++pass) {
     Emitter emit(request.pc);
     Label done, loop;
     // auipc and addi, always both
     const auto address = [&](Reg reg, uint32_t offset) {
-      const int64_t distance = static_cast<int64_t>(request.pc + frame + offset) - static_cast<int64_t>(emit.pc());
+      const int64_t distance = static_cast<int64_t>(request.pc + words + offset) - static_cast<int64_t>(emit.pc());
       emit.word(0x00000017 | uint32_t{reg} << 7); // auipc reg, 0: less than 2 KiB away
       emit.addi(reg, reg, static_cast<int32_t>(distance));
     };
 
     stub.single = emit.size();
-    address(t0, kUnused);
+    address(t0, 0);
     emit.ld(a7, t0, 0);
     for (int32_t i = 0; i < 6; ++i) {
       emit.ld(kArguments[i], t0, 8 + 8 * i);
@@ -105,16 +111,21 @@ RemoteStub make_remote_stub(const RemoteStubRequest& request) {
 
     // Nobody has taken the thread back. While the stack pointer is the frame's, no handler may run.
     emit.li(a0, 2); // SIG_SETMASK
-    address(a1, kUnused + 8 * 7);
+    address(a1, 8 * kAllSignals);
     emit.li(a2, 0);
     emit.li(a3, 8);
     system_call(emit, kNrRtSigprocmask);
-    address(sp, 0);
+    emit.ld(sp, a1, 8 * (kFrame - kAllSignals));
     system_call(emit, kNrRtSigreturn);
 
     frame = emit.size() > kStack ? (emit.size() - kStack + 15) / 16 * 16 : 0;
+    words = is_apart ? (emit.size() + 7) / 8 * 8 : frame + kUnused;
     stub.bytes = emit.take();
   }
+  stub.bytes.resize(words + 8 * kWords);
+  stub.single_call = words;
+  put(stub.bytes, words + 8 * kAllSignals, ~uint64_t{0});
+  put(stub.bytes, words + 8 * kFrame, is_apart ? request.frame : request.pc + frame);
 
   const auto more = [&](size_t i) { return i < request.more.size() ? std::span<const uint8_t>(request.more[i]) : std::span<const uint8_t>{}; };
   const std::span<const uint8_t> floats = more(0), vectors = more(1);
@@ -124,10 +135,10 @@ RemoteStub make_remote_stub(const RemoteStubRequest& request) {
   }
   const bool has_vectors = vector_length != 0 && vector_length <= 64 && vectors.size() == kVectorHead + 32 * vector_length;
   const uint32_t vector_size = has_vectors ? static_cast<uint32_t>(8 + 8 + vectors.size()) : 0; // the record, with its head
-  std::vector<uint8_t>& bytes = stub.bytes;
+  std::vector<uint8_t>& bytes = is_apart ? stub.frame : stub.bytes;
+  const uint64_t base = is_apart ? request.frame : request.pc;
+  frame = is_apart ? 0 : frame;
   bytes.resize(frame + kExtensions + vector_size + 8);
-  stub.single_call = frame + kUnused;
-  put(bytes, frame + kUnused + 8 * 7, ~uint64_t{0});
   put(bytes, frame + kStack + 8, kUnknownStackMode);
   put(bytes, frame + kMask, request.signal_mask);
   put(bytes, frame + kRegisters, request.registers.first(std::min<size_t>(request.registers.size(), kRegistersSize)));
@@ -137,7 +148,7 @@ RemoteStub make_remote_stub(const RemoteStubRequest& request) {
     put(bytes, at, kVectorMagic);
     put(bytes, at + 4, vector_size);
     put(bytes, at + 8, vectors.first(kVectorHead));
-    put(bytes, at + 8 + kVectorHead, request.pc + at + 8 + kVectorHead + 8);
+    put(bytes, at + 8 + kVectorHead, base + at + 8 + kVectorHead + 8);
     put(bytes, at + 8 + kVectorHead + 8, vectors.subspan(kVectorHead));
   }
   return stub;

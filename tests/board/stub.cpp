@@ -92,7 +92,14 @@ void trace(int pid, End end, uint64_t calls) {
   request.more = more;
   request.signal_mask = mask;
   request.signal = SIGURG;
+  if (calls != 1) { // the frame apart, below the stack pointer
+    uint64_t stack = 0;
+    std::memcpy(&stack, &own[kSp * 8], 8);
+    request.frame = (stack - 8192) & ~uint64_t{15};
+  }
   const RemoteStub stub = machine::make_remote_stub(request);
+  check(stub.frame.empty() == (request.frame == 0), "where the frame is");
+  check(pwrite(memory, stub.frame.data(), stub.frame.size(), static_cast<off_t>(request.frame)) == ssize_t(stub.frame.size()), "writing the frame");
   check(pwrite(memory, stub.bytes.data(), stub.bytes.size(), static_cast<off_t>(request.pc)) == ssize_t(stub.bytes.size()), "writing the stub");
   std::vector<bpfaot_remote_call> list(calls + 1);
   for (uint64_t i = 0; i < calls; ++i) {

@@ -6,10 +6,16 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <signal.h>
+#include <stdint.h>
 #include <unistd.h>
+
+struct entry { // of a system call, as PTRACE_GET_SYSCALL_INFO says
+  uint8_t op, reserved[3];
+  uint32_t arch;
+  uint64_t pc, sp, number, args[6];
+};
 
 int main(int argc, char **argv) {
   if (argc < 3)
@@ -39,11 +45,15 @@ int main(int argc, char **argv) {
     entering = !entering;
     if (!entering)
       continue;
-    struct user_regs_struct regs;
-    ptrace(PTRACE_GETREGS, child, 0, &regs);
-    long number = (long)regs.orig_rax;
+    struct entry call = {0};
+    ptrace(0x420e /* PTRACE_GET_SYSCALL_INFO */, child, (void *)sizeof call, &call);
+    long number = (long)call.number;
     seen += seen != 0 || number == SYS_ptrace;
-    int polls = seen != 0 && (number == SYS_poll || number == SYS_ppoll);
+    int polls = number == SYS_ppoll;
+#ifdef SYS_poll
+    polls |= number == SYS_poll;
+#endif
+    polls &= seen != 0;
     if (seen == wanted || polls) {
       kill(child, SIGKILL);
       waitpid(child, &status, 0);
