@@ -184,13 +184,15 @@ Status Process::seize_leader() {
   return {};
 }
 
-// Threads may appear while the list is read: repeat until a whole reading brings nothing new. Threads
-// born from a seized one are seized by the kernel, so this ends. The leader comes first: it is what
-// two loaders would contend for.
+// Threads may appear while the list is read, and the kernel ends a reading early when the thread it is at
+// ends: repeat until there are as many threads as are stopped. Threads born from a seized one are seized by
+// the kernel, so this ends; but a thread whose end another tracer has not taken notice of is counted too. The
+// leader comes first: it is what two loaders would contend for.
 Result<bool> Process::stop_all() {
   if (std::none_of(threads_.begin(), threads_.end(), [this](const Thread& thread) { return thread.tid == pid_; }))
     TRY(seize_leader());
-  for (bool found = true; found;) {
+  const uint64_t start = now_ns();
+  for (bool found = true; found || now_ns() - start < 1000 * kMillisecond;) {
     found = false;
     for (const int tid : TRY(read_threads(pid_))) {
       const auto known = [tid](const Thread& thread) { return thread.tid == tid; };
@@ -199,6 +201,8 @@ Result<bool> Process::stop_all() {
     }
     if (!TRY(stop_known()))
       return false;
+    if (size_t(TRY(read_status(pid_)).threads) <= threads_.size())
+      break;
   }
   if (threads_.empty())
     return gone();
