@@ -27,7 +27,7 @@ foreach(machine IN LISTS BPFAOT_TARGETS)
     set(preload_target bpfaot_preload)
     set(library lib/bpf-aot/${machine}/libbpfaot-preload.so)
     set(preload_copy COMMAND ${CMAKE_COMMAND} -E copy_if_different ${tree}/${library} ${CMAKE_BINARY_DIR}/${library})
-    install(FILES ${CMAKE_BINARY_DIR}/${library} DESTINATION lib/bpf-aot/${machine})
+    install(FILES ${CMAKE_BINARY_DIR}/${library} DESTINATION lib/bpf-aot/${machine} COMPONENT bpf-aot)
   endif()
   add_custom_target(bpfaot_cross_loader_${machine}
     COMMAND ${CMAKE_COMMAND} -S ${PROJECT_SOURCE_DIR} -B ${tree} -G ${CMAKE_GENERATOR}
@@ -41,7 +41,7 @@ foreach(machine IN LISTS BPFAOT_TARGETS)
     BYPRODUCTS ${out}/bpf-aot
     USES_TERMINAL
     COMMENT "bpf-aot for ${machine}" VERBATIM)
-  install(PROGRAMS ${out}/bpf-aot DESTINATION lib/bpf-aot/${machine})
+  install(PROGRAMS ${out}/bpf-aot DESTINATION lib/bpf-aot/${machine} COMPONENT bpf-aot)
   list(APPEND bpfaot_cross bpfaot_cross_loader_${machine})
 endforeach()
 if(bpfaot_cross)

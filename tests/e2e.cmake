@@ -3,6 +3,7 @@
 if(BPFAOT_BUILD_COMPILER AND BPFAOT_BUILD_LOADER)
   bpfaot_script_test(e2e_bad_objects e2e/bad_objects.sh LABELS e2e)
   bpfaot_script_test(e2e_command_line e2e/command_line.sh LABELS e2e)
+  bpfaot_script_test(e2e_cmake_package e2e/cmake_package.sh LABELS e2e)
   bpfaot_script_test(e2e_debug_lines e2e/debug_lines.sh LABELS e2e)
   bpfaot_script_test(e2e_forms e2e/forms.sh LABELS e2e)
   bpfaot_script_test(e2e_readme e2e/readme.sh LABELS e2e)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+# cmake -DFOLDER=build -P uninstall.cmake: removes the files of every installation that the build folder
+# remembers (CMake writes a list for each component), below DESTDIR when that is set.
+set(manifests "")
+foreach(component IN ITEMS "" _bpf-aotc _bpf-aot)
+  if(EXISTS ${FOLDER}/install_manifest${component}.txt)
+    list(APPEND manifests ${FOLDER}/install_manifest${component}.txt)
+  endif()
+endforeach()
+if(NOT manifests)
+  message(FATAL_ERROR "nothing was installed from ${FOLDER}")
+endif()
+foreach(manifest IN LISTS manifests)
+  file(STRINGS ${manifest} files)
+  foreach(file IN LISTS files)
+    set(file "$ENV{DESTDIR}${file}")
+    if(EXISTS "${file}" OR IS_SYMLINK "${file}")
+      message(STATUS "removing ${file}")
+      file(REMOVE "${file}")
+    endif()
+  endforeach()
+  file(REMOVE ${manifest})
+endforeach()
