@@ -226,7 +226,7 @@ Status FunctionLowering::lower(const bpf::Branch& insn) {
     b_.CreateBr(taken);
   else if (!insn_facts().branch_taken)
     b_.CreateBr(next);
-  else
+  else if (!lower_switch(insn))
     b_.CreateCondBr(compare(insn), taken, next);
   return {};
 }

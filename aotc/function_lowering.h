@@ -76,6 +76,7 @@ private:
   Status lower(const bpf::LoadImm64& insn);
   Status unsupported(const char* what);
   llvm::Value* compare(const bpf::Branch& insn);
+  bool lower_switch(const bpf::Branch& insn); // lower_switch.cpp
   void trap();
 
   // lower_alu.cpp
@@ -137,6 +138,7 @@ private:
   bpf::InsnIndex at_;
   std::array<llvm::AllocaInst*, 11> ints_{}, ptrs_{};
   llvm::AllocaInst* may_goto_ = nullptr;
+  std::vector<bool> in_switch_; // comparisons that some tree of them has been tried with
   std::vector<llvm::BasicBlock*>
       blocks_; // by instruction of this function; null: none begins there
 };

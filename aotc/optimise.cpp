@@ -4,10 +4,15 @@
 // neither unrolls nor vectorises sensibly (measured: 1.1x over everything, 4.8x on copies).
 #include "aotc/optimise.h"
 
+#include "aotc/carried_values.h"
+#include "aotc/runtime_facts.h"
+#include "aotc/unrolling.h"
+
 #include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Target/TargetMachine.h>
+#include <llvm/Transforms/Scalar/LoopUnrollPass.h>
 
 namespace bpfaot::aotc {
 namespace {
@@ -45,6 +50,29 @@ llvm::PipelineTuningOptions tuning(bool vectorise) {
   return options;
 }
 
+// Passes of our own, and loops of known length unrolled as at -O3: what eBPF allows is small, and
+// the measured gain (up to 4x on programs that divide) costs no measurable compile time.
+void add_own_passes(llvm::PassBuilder& builder) {
+  builder.registerPeepholeEPCallback(
+      [](llvm::FunctionPassManager& passes, llvm::OptimizationLevel) {
+        passes.addPass(RuntimeFactsPass());
+      });
+  builder.registerLateLoopOptimizationsEPCallback(
+      [](llvm::LoopPassManager& passes, llvm::OptimizationLevel level) {
+        if (level.getSpeedupLevel() == 2)
+          passes.addPass(llvm::LoopFullUnrollPass(3));
+      });
+  builder.registerScalarOptimizerLateEPCallback(
+      [](llvm::FunctionPassManager& passes, llvm::OptimizationLevel) {
+        passes.addPass(CarriedValuesPass());
+      });
+  builder.registerOptimizerLastEPCallback(
+      [](llvm::ModulePassManager& passes, llvm::OptimizationLevel level) {
+        if (level.getSpeedupLevel() >= 2)
+          passes.addPass(llvm::createModuleToFunctionPassAdaptor(UnrollTwicePass()));
+      });
+}
+
 } // namespace
 
 llvm::TargetLibraryInfoImpl known_library(const llvm::Module& module) {
@@ -65,6 +93,7 @@ void optimise(llvm::Module& module, llvm::TargetMachine& machine, int level, boo
       if (!function.isDeclaration() && !function.hasFnAttribute(llvm::Attribute::OptimizeNone))
         function.addFnAttr(llvm::Attribute::OptimizeForSize);
   Optimiser optimiser(module, machine, tuning(level >= 2));
+  add_own_passes(optimiser.builder());
   optimiser.run(level == 0 ? optimiser.builder().buildO0DefaultPipeline(llvm::OptimizationLevel::O0)
                            : optimiser.builder().buildPerModuleDefaultPipeline(
                                size ? llvm::OptimizationLevel::Os : *kLevels[level]),

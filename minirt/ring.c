@@ -194,7 +194,8 @@ RT_HELPER void __bpfaot_rt_ringbuf_discard(rt_env* env, void* record, uint64_t f
   finish(record, true);
 }
 
-static RT_SLOW int64_t output(const struct bpfaot_map_slot* slot, const void* from, uint64_t size,
+/* Inline, so that a copy of constant size is no call. */
+RT_INLINE int64_t output(const struct bpfaot_map_slot* slot, const void* from, uint64_t size,
                               uint32_t tag, uint32_t tid) {
   const struct bpfaot_map_header* h = (const struct bpfaot_map_header*)slot->header;
   void* record = rt_ring_reserve(h, (void*)slot->data, size, tag, tid);

@@ -18,6 +18,7 @@ aotc_object(mixed_bad mixed -DWITH_BAD)
 aotc_object(packets packets)
 aotc_object(registers registers)
 aotc_object(small small)
+aotc_object(speed speed)
 get_property(aotc_object_files GLOBAL PROPERTY bpfaot_aotc_objects)
 add_custom_target(aotc_test_objects DEPENDS ${aotc_object_files})
 
@@ -29,6 +30,7 @@ bpfaot_test(test_aotc
     unit/aotc/image_test.cpp
     unit/aotc/lowering_test.cpp
     unit/aotc/warnings_test.cpp
+    unit/aotc/speed_test.cpp
   USES aotc LABELS unit)
 add_dependencies(test_aotc aotc_test_objects bpfaot_minirt_bitcode)
 target_compile_definitions(test_aotc PRIVATE

@@ -438,4 +438,82 @@ int queue_operations(struct args *x) { return ordered_operations(&queue, x); }
 SEC("syscall")
 int stack_operations(struct args *x) { return ordered_operations(&stack, x); }
 
+// Switches, at the borders of their cases: dense, sparse, of negative and of 64-bit numbers.
+static __always_inline __u32 signed_case(__s32 x, __u32 y) {
+  switch (x) {
+  case -2147483648: return y * 3;
+  case -3: return y + 77;
+  case -2: return y ^ 0x5555;
+  case -1: return y >> 3;
+  case 0: return y << 5;
+  case 1: return ~y;
+  case 2: return y * y;
+  case 7: return y | 0x700;
+  case 2147483647: return y - 9;
+  }
+  return y & 0xff00ff;
+}
+
+static __always_inline __u32 wide_case(__u64 x, __u32 y) {
+  switch (x) {
+  case 0 ... 3: return y + 1;
+  case 5: return y * 7;
+  case 6: return y ^ 0x1234567;
+  case 0x7ffffffffffffffe ... 0x8000000000000001: return y >> 7;
+  case 0x8000000000000003: return y << 2;
+  case 0xfffffffffffffffd ... 0xfffffffffffffffe: return ~y;
+  case 0xffffffffffffffff: return y * 13;
+  }
+  return y + 0x1000;
+}
+
+static __always_inline __u32 ordered_case(__s64 x, __u32 y) {
+  if (x < -100)
+    return y * 3;
+  if (x == -100)
+    return y + 2;
+  if (x > 100)
+    return y ^ 0x77;
+  if (x >= 99)
+    return y >> 2;
+  if (x <= -98)
+    return ~y;
+  if (x != 0)
+    return y + 0x101;
+  return y * 31;
+}
+
+SEC("syscall")
+int signed_switch(struct args *x) {
+  __u64 random = x->a ^ x->b * 3 ^ x->c * 5 ^ x->d * 7;
+  __u32 sum = (__u32)x->a;
+  for (int i = 0; i < 40; i++) {
+    const __u64 r = next_random(&random);
+    sum = signed_case((__s32)(r >> 8 & 15) - 5 + (__s32)((r & 1) << 31), sum);
+  }
+  return sum;
+}
+
+SEC("syscall")
+int wide_switch(struct args *x) {
+  __u64 random = x->a ^ x->b * 3 ^ x->c * 5 ^ x->d * 7;
+  __u32 sum = (__u32)x->a;
+  for (int i = 0; i < 40; i++) {
+    const __u64 r = next_random(&random);
+    sum = wide_case((r >> 16 & 15) - 5 + ((r & 1) << 63), sum);
+  }
+  return sum;
+}
+
+SEC("syscall")
+int ordered_switch(struct args *x) {
+  __u64 random = x->a ^ x->b * 3 ^ x->c * 5 ^ x->d * 7;
+  __u32 sum = (__u32)x->a;
+  for (int i = 0; i < 40; i++) {
+    const __u64 r = next_random(&random);
+    sum = ordered_case((__s64)(r >> 24 & 7) - 3 + ((__s64)(r >> 32 & 3) - 1) * 100, sum);
+  }
+  return sum;
+}
+
 char LICENSE[] SEC("license") = "GPL";
