@@ -48,6 +48,7 @@ llvm::LoadInst* as_pointer(llvm::LoadInst* load) {
   auto* pointer =
       new llvm::LoadInst(llvm::PointerType::getUnqual(context), load->getPointerOperand(),
                          load->getName(), false, load->getAlign(), load->getIterator());
+  pointer->setDebugLoc(load->getDebugLoc());
   for (llvm::User* user : llvm::make_early_inc_range(load->users())) {
     if (auto* conversion = llvm::dyn_cast<llvm::IntToPtrInst>(user)) {
       conversion->replaceAllUsesWith(pointer);
