@@ -97,6 +97,7 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
     builder.SetInsertPoint(run);
   }
   llvm::Value* value = builder.CreateCall(program.functions[0], {env, ctx});
+  program.functions[0]->addFnAttr(llvm::Attribute::AlwaysInline); // nobody else calls it
   if (glue != 0)
     builder.CreateCall(module.runtime_function("__bpfaot_rt_leave"), {env, builder.getInt32(glue)});
   builder.CreateRet(value);

@@ -50,18 +50,25 @@ std::string_view least_cpu(const targets::Target& target) {
 }
 
 // The runtime block is filled before any program runs and read-only afterwards, so what is read
-// from it may be read once. Metadata that does not hold in this company goes: programs have no C
+// from it may be read once. Only simplified code shows everywhere where an address comes from.
+void mark_invariant_loads(llvm::Module& module) {
+  for (llvm::Function& function : module)
+    for (llvm::Instruction& insn : llvm::instructions(function)) {
+      auto* load = llvm::dyn_cast<llvm::LoadInst>(&insn);
+      if (load != nullptr &&
+          llvm::getUnderlyingObject(load->getPointerOperand())->getName() == "__bpfaot_rt")
+        load->setMetadata(llvm::LLVMContext::MD_invariant_load,
+                          llvm::MDNode::get(load->getContext(), {}));
+    }
+}
+
+// Metadata that does not hold in this company goes: programs have no C
 // types for alias analysis to reason with, and the bitcode's -O1 forbids unrolling.
 void adjust_metadata(llvm::Function& function) {
   for (llvm::Instruction& insn : llvm::instructions(function)) {
     insn.setMetadata(llvm::LLVMContext::MD_tbaa, nullptr);
     insn.setMetadata(llvm::LLVMContext::MD_tbaa_struct, nullptr);
     insn.setMetadata(llvm::LLVMContext::MD_loop, nullptr);
-    auto* load = llvm::dyn_cast<llvm::LoadInst>(&insn);
-    if (load != nullptr &&
-        llvm::getUnderlyingObject(load->getPointerOperand())->getName() == "__bpfaot_rt")
-      load->setMetadata(llvm::LLVMContext::MD_invariant_load,
-                        llvm::MDNode::get(load->getContext(), {}));
   }
 }
 
@@ -190,7 +197,9 @@ Result<RuntimeParts> split_runtime(std::unique_ptr<llvm::Module> whole,
   whole->setSourceFileName("minirt");
   whole->setModuleIdentifier("minirt");
   prepare(*whole, target, RegisterUse::general_only);
+  mark_invariant_loads(*whole);
   simplify(*whole, *machine);
+  mark_invariant_loads(*whole);
   publish(*whole);
   NativePart attached = TRY(compile_native(*whole, target, RegisterUse::general_only));
   NativePart buffer = TRY(compile_native(*whole, target, RegisterUse::all));
