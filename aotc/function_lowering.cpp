@@ -83,7 +83,12 @@ void FunctionLowering::create_frame() {
   llvm::AllocaInst* frame =
       b_.CreateAlloca(llvm::ArrayType::get(b_.getInt8Ty(), size), nullptr, "frame");
   frame->setAlignment(llvm::Align(16));
-  for (const verifier::ByteRange& range : facts.unwritten)
+  if (!program_.stack_reads)
+    find_stack_reads();
+  std::vector<verifier::ByteRange> zeroed = facts.unwritten;
+  const auto& reads = (*program_.stack_reads)[id_.value];
+  zeroed.insert(zeroed.end(), reads.begin(), reads.end());
+  for (const verifier::ByteRange& range : zeroed)
     b_.CreateMemSet(b_.CreateConstGEP1_64(b_.getInt8Ty(), frame,
                                           static_cast<uint64_t>(int64_t{size} + range.begin)),
                     b_.getInt8(0), static_cast<uint64_t>(range.end - range.begin),

@@ -33,6 +33,8 @@ struct ProgramLowering {
   const verifier::VerifiedProgram& verified;
   std::vector<llvm::Function*> functions;
   LoweredProgram result;
+  // By FuncId: bytes of the frame that helpers done on the spot read; empty until somebody asked.
+  std::optional<std::vector<std::vector<verifier::ByteRange>>> stack_reads = {};
 
   const bpf::Program& program() const { return verified.program(); }
   const verifier::Facts& facts() const { return verified.facts(); }
@@ -111,6 +113,8 @@ private:
   Status lower(const bpf::CallIndirect& insn);
   Status lower_helper(int32_t id);
   Status lower_call(bpf::FuncId callee_id);
+  void find_stack_reads();    // lower_read.cpp
+  Result<bool> lower_read(); // a helper on the spot; false: it has to be called
   Status note_helper(const bpf::HelperInfo& helper);
   Status note_raw_context();
 

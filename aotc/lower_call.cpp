@@ -81,6 +81,8 @@ Status FunctionLowering::lower_helper(int32_t id) {
   if (helper == nullptr)
     return unsupported("calls of helpers that minirt does not have");
   TRY(note_helper(*helper));
+  if (TRY(lower_read()))
+    return {};
   llvm::Function* callee =
       program_.module.runtime_function("__bpfaot_rt_" + std::string(helper->name));
   if (callee == nullptr || callee->arg_size() != helper->arg_count() + 1)

@@ -67,7 +67,7 @@ if [ $check = yes ]; then
   "$exec" check . "${names[@]}"
   exit
 fi
-"$exec" time . "$rounds" "${names[@]}" > times.txt
+"$exec" time . "$rounds" empty "${names[@]}" > times.txt
 # Instructions that one run takes: the difference of many runs and one.
 if command -v valgrind > /dev/null; then
   valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file=callgrind \

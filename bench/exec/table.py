@@ -7,6 +7,7 @@ import re
 import sys
 
 PLAIN_EACH, PLAIN_MEAN, MAPS_EACH = 1.10, 1.00, 1.10
+LIKE = 0.70  # a lower ratio says that native code does something else, not the same faster
 
 
 def read_counts(folder):
@@ -27,9 +28,12 @@ def read_counts(folder):
 
 def read_rows(folder):
     counts = read_counts(folder)
-    rows = []
+    rows, empty = [], 0.0
     for line in open(f"{folder}/times.txt"):
         name, kind, ours, native, kernel = line.split()
+        if name == "empty":  # what a call costs, which the kernel's figures are without
+            empty = float(ours)
+            continue
         row = {"program": name, "maps": kind == "maps", "ours_ns": float(ours), "native_ns": float(native),
                "kernel_ns": None if kernel == "-" else float(kernel),
                "ours_insns": counts.get((name, "ours")), "native_insns": counts.get((name, "native"))}
@@ -38,13 +42,13 @@ def read_rows(folder):
         row["insn_ratio"] = row["native_insns"] and row["ours_insns"] / row["native_insns"]
         row["met"] = row["ratio"] <= (MAPS_EACH if row["maps"] else PLAIN_EACH)
         if row["maps"] and row["kernel_ns"]:
-            row["met"] = row["met"] and row["ours_ns"] < row["kernel_ns"]
+            row["met"] = row["met"] and row["ours_ns"] - empty < row["kernel_ns"]
         rows.append(row)
     return rows
 
 
-def mean(rows, field):
-    values = [row[field] for row in rows if row[field]]
+def mean(rows, field, least=0.0):
+    values = [row[field] for row in rows if row[field] and row["ratio"] >= least]
     return math.exp(sum(map(math.log, values)) / len(values)) if values else None
 
 
@@ -66,9 +70,12 @@ def as_text(rows):
                          cell(row["ratio"], 8) + cell(row["kernel_ns"], 10) + cell(row["kernel_ratio"], 8) +
                          cell(row["native_insns"], 14, 0) + cell(row["ours_insns"], 9, 0) +
                          cell(row["insn_ratio"], 8) + ("  met" if row["met"] else "  not met"))
-        bar = "" if maps else "  met" if mean(part, "ratio") <= PLAIN_MEAN else "  not met"
-        lines += [f"{'geomean':12}{'':20}" + cell(mean(part, "ratio"), 8) + " " * 10 +
-                  cell(mean(part, "kernel_ratio"), 8) + " " * 23 + cell(mean(part, "insn_ratio"), 8) + bar, ""]
+        for title, least in (("geomean", 0.0), (f">= {LIKE:.2f}", LIKE)):
+            met = mean(part, "ratio", least)
+            bar = "" if maps or met is None else "  met" if met <= PLAIN_MEAN else "  not met"
+            lines.append(f"{title:12}{'':20}" + cell(met, 8) + " " * 10 + cell(mean(part, "kernel_ratio", least), 8) +
+                         " " * 23 + cell(mean(part, "insn_ratio", least), 8) + bar)
+        lines.append("")
     return "\n".join(lines)
 
 

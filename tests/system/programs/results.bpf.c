@@ -516,4 +516,25 @@ int ordered_switch(struct args *x) {
   return sum;
 }
 
+// Reads of sizes that are known, of the own stack and of a map's value, into either.
+SEC("syscall")
+int known_reads(struct args *x) {
+  struct args copy = *x;
+  __u64 out[8] = {0};
+  __u32 key = 3, sum = 0;
+  __u64 *value = bpf_map_lookup_elem(&array, &key);
+  if (!value)
+    return 1;
+  *value = x->c;
+  sum += bpf_probe_read_kernel(out, 3, &copy.a);
+  sum += bpf_probe_read_kernel((char *)out + 9, 7, (char *)&copy.b + 1);
+  sum += bpf_probe_read_kernel(&out[2], 31, (char *)&copy + 1);
+  sum += bpf_probe_read_kernel((char *)&out[6] + 1, 5, (char *)value + 2);
+  sum += bpf_probe_read_kernel(value, 8, &copy.d);
+  out[7] = *value;
+  for (int i = 0; i < 8; i++)
+    sum = sum * 31 + (__u32)(out[i] ^ out[i] >> 32);
+  return sum;
+}
+
 char LICENSE[] SEC("license") = "GPL";

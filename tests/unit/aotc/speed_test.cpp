@@ -60,6 +60,17 @@ TEST(Speed, SmallLoopsOfKnownLengthGoTwoRoundsAtOnce) {
   EXPECT_GE(count(ir, "store atomic i64"), 2u) << ir;
 }
 
+TEST(Speed, SmallReadsOfTheOwnStackAreLoads) {
+  EXPECT_EQ(count(unoptimised("own_reads"), "call .*@__bpfaot_rt_probe_read"), 0u);
+  const std::string ir = compile_text("speed", host_machine(), Emit::llvm_ir, "own_reads");
+  EXPECT_EQ(count(ir, "alloca"), 1u) << "only the name, which is indexed, is in memory\n" << ir;
+}
+
+TEST(Speed, ReadsOfAnythingElseAreCalls) {
+  EXPECT_EQ(count(unoptimised("foreign_reads"), "call .*@__bpfaot_rt_probe_read_kernel"), 3u)
+      << "any address; beyond the frame; at a place that varies";
+}
+
 class CarriedValues : public testing::Test {
 protected:
   // The function `f` after the pass.

@@ -67,4 +67,29 @@ SEC("syscall") int counting(struct input* in) {
   return (int)sum;
 }
 
+struct record {
+  __u64 id;
+  __u32 flags, rest;
+  char name[16];
+};
+
+SEC("syscall") int own_reads(struct input* in) {
+  struct record record = {in->words[0], 1, 2, "worker"};
+  __u64 id = 0;
+  char name[15];
+  record.id += in->words[1];
+  bpf_probe_read_kernel(&id, sizeof id, &record.id);
+  bpf_probe_read_user(name, sizeof name, record.name);
+  return (int)id + name[in->words[2] & 7];
+}
+
+SEC("syscall") int foreign_reads(struct input* in) {
+  __u64 id = 0, behind = 0, before = 0;
+  __u64 frame[4] = {in->words[0], in->words[1], in->words[2], in->words[3]};
+  bpf_probe_read_kernel(&id, sizeof id, (void*)in->words[1]);
+  bpf_probe_read_kernel(&behind, sizeof behind, (char*)frame + 1000);
+  bpf_probe_read_kernel(&before, sizeof before, &frame[in->words[0] & 3]);
+  return (int)(id + behind + before);
+}
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
