@@ -107,6 +107,10 @@ private:
   void fence_after_fetch(bool compare_exchange);
   bool next_is_pointer(bpf::Reg reg) const;
 
+  // lower_packet.cpp
+  Status lower(const bpf::LegacyPacketLoad& insn);
+  std::pair<llvm::Value*, llvm::Value*> packet_place(llvm::Value* offset);
+
   // lower_call.cpp
   Status lower(const bpf::CallHelper& insn);
   Status lower(const bpf::CallLocal& insn);
@@ -120,7 +124,6 @@ private:
 
   // Variants without a lowering; the verifier knows none of them today.
   Status lower(const bpf::AddrSpaceCast&) { return unsupported("address space casts"); }
-  Status lower(const bpf::LegacyPacketLoad&) { return unsupported("legacy packet loads"); }
   Status lower(const bpf::CallKfunc&) { return unsupported("kernel functions"); }
 
   const verifier::RegFact& fact(bpf::Reg reg) const { return insn_facts().before[reg.number]; }

@@ -7,6 +7,8 @@
 
 #include "verifier/widen.h"
 
+#include <algorithm>
+
 namespace bpfaot::verifier {
 namespace {
 
@@ -16,6 +18,15 @@ constexpr uint32_t kMinSteps = 8, kMinJumps = 2;            // between records o
 constexpr uint32_t kMinLoopSteps = 100, kMinLoopJumps = 20; // within a loop that is still open
 constexpr uint32_t kPatience = 3;  // misses per hit before a node is dropped
 constexpr size_t kIterations = 64; // remembered at one may_goto
+
+// Whether a call that both states are in has taken from its budget between them.
+bool has_paid(const State& earlier, const State& now) {
+  for (size_t f = 0; f < std::min(earlier.frames.size(), now.frames.size()); ++f)
+    if (earlier.frames[f].activation == now.frames[f].activation &&
+        earlier.frames[f].may_gotos != now.frames[f].may_gotos)
+      return true;
+  return false;
+}
 
 } // namespace
 
@@ -53,7 +64,7 @@ Visit Explored::visit(const State& state, std::shared_ptr<Node>& parent,
     Node& node = *here[i];
     const bool covered = includes(node.state, state, liveness_, &unwritten);
     if (node.open_paths != 0) {
-      if (covered && state.may_gotos == node.state.may_gotos &&
+      if (covered && !has_paid(node.state, state) &&
           includes(state, node.state, liveness_, nullptr))
         return Visit::endless;
       if (steps_since_record_ < kMinLoopSteps && jumps_since_record_ < kMinLoopJumps)
@@ -81,15 +92,17 @@ bool Explored::covers_iteration(State& state, const Thresholds* thresholds,
                                 std::vector<UnwrittenBytes>& unwritten) {
   std::deque<State>& here = iterations_[state.pc];
   for (const State& earlier : here)
-    if (includes(earlier, state, liveness_, &unwritten))
+    if (earlier.top().activation == state.top().activation &&
+        includes(earlier, state, liveness_, &unwritten))
       return true;
   unwritten.clear();
   if (thresholds != nullptr)
     for (size_t i = here.size(); i > 0; --i)
-      if (std::optional<State> wide = widen(here[i - 1], state, *thresholds)) {
-        state = std::move(*wide);
-        break;
-      }
+      if (here[i - 1].top().activation == state.top().activation)
+        if (std::optional<State> wide = widen(here[i - 1], state, *thresholds)) {
+          state = std::move(*wide);
+          break;
+        }
   if (here.size() == kIterations) {
     bytes_ -= here.front().bytes();
     here.pop_front();

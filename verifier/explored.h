@@ -8,9 +8,11 @@
 // no bound that walking can find. Open nodes are always ancestors of the current path, because
 // pending branches are walked last in, first out.
 //
-// A loop through may_goto ends at run time, whatever its state. So states at a may_goto are kept
-// apart: one that includes a new state covers the next iteration even while it is open itself, and
-// coming back elsewhere with nothing changed is no fault when a may_goto was passed on the way.
+// A loop through may_goto ends at run time, whatever its state: each iteration takes one from the
+// budget of its call. So states at a may_goto are kept apart: one that includes a new state of the
+// same call covers the next iteration even while it is open itself, and coming back elsewhere with
+// nothing changed is no fault when a call that still lasts has paid for it. A call that is over
+// excuses nothing: the next one has its whole budget again.
 #pragma once
 
 #include "verifier/inclusion.h"

@@ -100,6 +100,8 @@ struct Frame {
   std::vector<StackSlot> stack; // [i] covers r10 - 8 * (i + 1) up to r10 - 8 * i
   bpf::FuncId func;
   bpf::InsnIndex call_site; // in the caller's function; invalid in the first frame
+  uint32_t activation = 0;  // which call this is: no other frame of the walk has it
+  uint32_t may_gotos = 0;   // iterations taken from this call's budget of may_goto
 
   bool operator==(const Frame&) const = default;
   StackSlot& slot_at(int32_t offset); // offset < 0; grows the stack
@@ -117,7 +119,6 @@ struct State {
   std::vector<Frame> frames;
   std::vector<Reference> refs;
   bpf::InsnIndex pc;
-  uint32_t may_gotos = 0; // iterations that only the run-time budget of may_goto bounds
 
   Frame& top() { return frames.back(); }
   const Frame& top() const { return frames.back(); }

@@ -113,6 +113,31 @@ Status Walker::check_ctx(Reg base, int64_t off, uint32_t size, Access access) {
   return {};
 }
 
+// Outside of the packet the program ends, with 0: nothing may be held here.
+Status Walker::on(const LegacyPacketLoad& insn) {
+  const ProgramKind kind = program_.kind.kind;
+  if (kind != ProgramKind::socket_filter && kind != ProgramKind::tc)
+    return error(Code::kUnsupportedPacketLoad,
+                 "packet loads exist in programs of the kinds socket and tc only");
+  if (state_.frames.size() != 1)
+    return error(Code::kUnsupportedPacketLoad,
+                 "packet loads are not supported in functions that the program calls");
+  TRY(require_written(Reg{6}));
+  const RegState& context = state_.reg(Reg{6});
+  if (context.type != Type::ctx || !(context.value == Scalar::constant(0)))
+    return error(Code::kCtxAccess, "a packet load needs the context in r6",
+                 "r6 is " + describe(context), "the context as it was passed");
+  if (insn.indirect) {
+    TRY(require_written(insn.src));
+    forget_number(state_.reg(insn.src));
+  }
+  TRY(check_reference_leaks());
+  for (uint8_t r = 1; r <= 5; ++r)
+    assign(Reg{r}, {});
+  assign(Reg{0}, RegState::scalar(Scalar::loaded(bytes(insn.size) * 8, false)));
+  return {};
+}
+
 Status Walker::load(Reg dst, Reg base, int16_t off, uint32_t size, bool sign_extend) {
   TRY(require_writable(dst));
   TRY(check_pointer(base, Access::read));

@@ -83,6 +83,7 @@ void Walker::push(State state) {
 Status Walker::run() {
   Frame entry;
   entry.func = bpf::FuncId(0);
+  entry.activation = new_id();
   entry.regs[1] = RegState::pointer(Type::ctx, 0);
   entry.regs[bpf::kFramePointer.number] = RegState::pointer(Type::stack, 0);
   State first;
@@ -204,6 +205,7 @@ Status Walker::call_function(bpf::FuncId callee) {
   Frame frame;
   frame.func = callee;
   frame.call_site = state_.pc;
+  frame.activation = new_id();
   for (size_t r = 0; r <= 5; ++r) {
     if (r != 0)
       frame.regs[r] = state_.top().regs[r];
@@ -314,7 +316,7 @@ Status Walker::on(const bpf::MayGoto&) {
   State leave = state_;
   leave.pc = program_.at(state_.pc).target;
   if (!explored_.covers_iteration(state_, thresholds_, unwritten_)) {
-    ++state_.may_gotos;
+    ++state_.top().may_gotos;
     state_.pc = state_.pc.next();
     push(std::move(state_));
   }
@@ -324,9 +326,6 @@ Status Walker::on(const bpf::MayGoto&) {
   state_ = std::move(leave);
   moved_ = true;
   return {};
-}
-Status Walker::on(const bpf::LegacyPacketLoad&) {
-  return error(Code::kUnsupportedPacketLoad, "legacy packet loads are not supported");
 }
 Status Walker::on(const bpf::AddrSpaceCast&) {
   return error(Code::kUnsupportedArena, "address space casts (arenas) are not supported");

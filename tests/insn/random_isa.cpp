@@ -4,14 +4,18 @@
 // machine, until the time is over or something differs. Prints its seed and its counts.
 //
 //   random_isa [--seed N] [--seconds N] [--rounds N] [--programs N] [--inputs N]
-//              [--machines a,b] [--resource-dir DIR]
+//              [--machines a,b] [--kernel yes] [--resource-dir DIR]
 //
-// Exit status 0: no difference. 1: a difference, with the program, the input and how to repeat it.
+// With --kernel, programs that this machine's kernel accepts run there too. It has no callx.
+//
+// Exit status 0: no difference. 77: no machine can be run here. 1: a difference, with the program,
+// the input and how to repeat it.
 #include "aotc/runtime.h"
 #include "conformance/bare_module.h"
 #include "conformance/runner.h"
 #include "support/hex.h"
 #include "tests/insn/bare_world.h"
+#include "tests/insn/kernel.h"
 #include "tests/insn/random_program.h"
 
 #include <chrono>
@@ -29,11 +33,12 @@ struct Settings {
   uint64_t seed = 0, seconds = 60, rounds = UINT64_MAX;
   uint32_t programs = 60, inputs = 6;
   std::vector<const targets::Target*> machines;
+  std::optional<tests::Kernel> kernel;
   std::string resources;
 };
 
 struct Counts {
-  uint64_t programs = 0, refused = 0, runs = 0;
+  uint64_t programs = 0, refused = 0, runs = 0, in_kernel = 0;
   std::map<std::string, uint64_t> reasons;
 };
 
@@ -49,7 +54,7 @@ public:
   bool run() {
     for (uint64_t i = 0; code_.size() < settings_.programs; ++i)
       generate(seed_ + i * 0x10001);
-    if (!interpret())
+    if (!interpret() || (settings_.kernel && !compare_with_kernel()))
       return false;
     for (const targets::Target* machine : settings_.machines)
       if (!compare(*machine))
@@ -97,6 +102,24 @@ private:
           return differs(expected_.size(), "the interpreter: " + outcome.problem);
         expected_.push_back({*outcome.r0, conformance::memory_hash(world.bytes())});
       }
+    return true;
+  }
+
+  bool compare_with_kernel() {
+    for (size_t program = 0; program < code_.size(); ++program) {
+      const auto results = settings_.kernel->run(code_[program], inputs_);
+      if (!results)
+        continue;
+      ++counts_.in_kernel;
+      for (size_t i = 0; i < results->size(); ++i) {
+        const size_t run = program * settings_.inputs + i;
+        const conformance::RunResult &want = expected_[run], &got = (*results)[i];
+        if (static_cast<uint32_t>(want.r0) != got.r0 || want.memory_hash != got.memory_hash)
+          return differs(run, "interpreter: r0 = " + hex(want.r0) + ", memory " +
+                                  hex(want.memory_hash) + "; the kernel: r0 = " + hex(got.r0) +
+                                  ", memory " + hex(got.memory_hash));
+      }
+    }
     return true;
   }
 
@@ -157,7 +180,12 @@ bool parse(int argc, char** argv, Settings& settings) {
       settings.inputs = static_cast<uint32_t>(value);
     else if (option == "--machines")
       machines = argv[i + 1];
-    else if (option == "--resource-dir")
+    else if (option == "--kernel") {
+      if (auto kernel = tests::Kernel::create(tests::kRandomMemory))
+        settings.kernel = std::move(*kernel);
+      else
+        std::printf("%s\n", kernel.error().message.c_str());
+    } else if (option == "--resource-dir")
       settings.resources = argv[i + 1];
     else
       return false;
@@ -180,10 +208,14 @@ bool parse(int argc, char** argv, Settings& settings) {
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   Settings settings;
-  if (!parse(argc, argv, settings) || settings.machines.empty()) {
+  if (!parse(argc, argv, settings)) {
     std::fprintf(stderr, "usage: random_isa [--seed N] [--seconds N] [--rounds N] [--programs N] "
-                         "[--inputs N] [--machines a,b] [--resource-dir DIR]\n");
+                         "[--inputs N] [--machines a,b] [--kernel yes] [--resource-dir DIR]\n");
     return 2;
+  }
+  if (settings.machines.empty() && !settings.kernel) {
+    std::printf("nothing to compare with\n");
+    return 77;
   }
   std::printf("seed %llu\n", static_cast<unsigned long long>(settings.seed));
   using Clock = std::chrono::steady_clock;
@@ -193,11 +225,12 @@ int main(int argc, char** argv) {
   uint64_t round = 0;
   const auto report = [&] {
     std::printf(
-        "%llu rounds: %llu programs, %llu runs of each on %zu machines and the interpreter, "
-        "%llu more programs refused by the verifier",
+        "%llu rounds: %llu programs, %llu runs on each of %zu machines and in the interpreter, "
+        "%llu programs in the kernel too; %llu more refused by the verifier",
         static_cast<unsigned long long>(round), static_cast<unsigned long long>(counts.programs),
-        static_cast<unsigned long long>(counts.runs / (counts.programs | !counts.programs)),
-        settings.machines.size(), static_cast<unsigned long long>(counts.refused));
+        static_cast<unsigned long long>(counts.runs), settings.machines.size(),
+        static_cast<unsigned long long>(counts.in_kernel),
+        static_cast<unsigned long long>(counts.refused));
     for (const auto& [code, count] : counts.reasons)
       std::printf(" %s=%llu", code.c_str(), static_cast<unsigned long long>(count));
     std::printf("\n");

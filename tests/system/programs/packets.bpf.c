@@ -305,4 +305,60 @@ int socket_bytes(struct __sk_buff *skb) {
   return (int)(a + 100 * b + 10000 * c) + piece[0] + header[13];
 }
 
+// Packet loads of the first instruction set: in the machine's order, and outside of the packet the
+// program is over.
+unsigned long long load_byte(void *skb, unsigned long long at) asm("llvm.bpf.load.byte");
+unsigned long long load_half(void *skb, unsigned long long at) asm("llvm.bpf.load.half");
+unsigned long long load_word(void *skb, unsigned long long at) asm("llvm.bpf.load.word");
+
+SEC("tc")
+int tc_ld_abs(struct __sk_buff *skb) {
+  return load_half(skb, 12) << 8 | load_byte(skb, 15);
+}
+
+SEC("tc")
+int tc_ld_abs_word(struct __sk_buff *skb) {
+  return load_word(skb, 26) ^ load_word(skb, 30);
+}
+
+SEC("tc")
+int tc_ld_ind(struct __sk_buff *skb) {
+  __u32 l4 = 14 + (load_byte(skb, 14) & 15) * 4;
+  return load_half(skb, l4 + 2) << 8 | load_byte(skb, 23);
+}
+
+SEC("tc")
+int tc_ld_ind_last(struct __sk_buff *skb) {
+  return load_word(skb, skb->len - 4) ^ load_byte(skb, skb->len - 1);
+}
+
+SEC("tc")
+int tc_ld_ind_past(struct __sk_buff *skb) {
+  __u32 at = skb->len - 3;
+  barrier();
+  return 7 + load_word(skb, at);
+}
+
+SEC("tc")
+int tc_ld_ind_before(struct __sk_buff *skb) {
+  __u64 at = load_byte(skb, 0) | 0xffffffff00000000;
+  return 7 + load_byte(skb, at - 300);
+}
+
+// SKF_NET_OFF and SKF_LL_OFF.
+SEC("tc")
+int tc_ld_headers(struct __sk_buff *skb) {
+  return load_byte(skb, (__u32)(-0x100000 + 9)) << 16 | load_half(skb, (__u32)(-0x200000 + 12));
+}
+
+SEC("socket")
+int socket_ld_abs(struct __sk_buff *skb) {
+  return load_byte(skb, 0) << 8 | load_byte(skb, (__u32)(-0x100000 + 8));
+}
+
+SEC("socket")
+int socket_ld_link(struct __sk_buff *skb) {
+  return load_half(skb, (__u32)(-0x200000 + 12));
+}
+
 char LICENSE[] SEC("license") = "GPL";

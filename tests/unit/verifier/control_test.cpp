@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Loops that end by may_goto, and calls through registers.
+// Loops that end by may_goto, calls through registers, packet loads that may end the program.
 #include "unit/verifier/assemble.h"
+
+#include "bpf/object.h"
 
 #include <gtest/gtest.h>
 
@@ -33,6 +35,37 @@ TEST(MayGoto, does_not_excuse_an_endless_loop_inside_of_it) {
     out:
     exit)");
   EXPECT_EQ(o.code, "endless-loop");
+}
+
+TEST(MayGoto, of_a_call_that_is_over_does_not_excuse_a_loop_around_it) {
+  // Each call of f has a new budget and returns 0, until it is spent: never.
+  EXPECT_EQ(check(R"(
+    again:
+    call f
+    if r0 == 1 goto out
+    goto again
+    out:
+    exit
+    func f:
+    r0 = 0
+    may_goto spent
+    exit
+    spent:
+    r0 = 1
+    exit)")
+                .code,
+            "endless-loop");
+}
+
+TEST(MayGoto, on_the_way_back_is_not_enough) {
+  EXPECT_EQ(check(R"(
+    r0 = 0
+    again:
+    may_goto next
+    next:
+    goto again)")
+                .code,
+            "endless-loop");
 }
 
 TEST(MayGoto, may_leave_at_once) {
@@ -216,6 +249,58 @@ TEST(CallThroughRegister, may_not_recurse) {
     exit)")
                 .code,
             "call-depth");
+}
+
+std::string packet_code(std::string_view text, bpf::ProgramKind kind = bpf::ProgramKind::tc) {
+  auto program = std::make_shared<bpf::Program>(*assemble(text, {ring_buffer("ring")}));
+  program->kind.kind = kind;
+  const auto verified = verify(program, pt_regs_options());
+  return verified ? "" : std::string(code_text(verified.error().code));
+}
+
+TEST(PacketLoad, needs_the_context_in_r6) {
+  EXPECT_EQ(packet_code("r6 = r1\n r0 = *(u16 *)skb[12]\n exit"), "");
+  EXPECT_EQ(packet_code("r6 = r1\n r7 = 4\n r0 = *(u32 *)skb[r7 + 12]\n exit"), "");
+  EXPECT_EQ(packet_code("r0 = *(u16 *)skb[12]\n exit"), "uninit-reg");
+  EXPECT_EQ(packet_code("r6 = 0\n r0 = *(u16 *)skb[12]\n exit"), "ctx-access");
+  EXPECT_EQ(packet_code("r6 = r1\n r6 += 8\n r0 = *(u16 *)skb[12]\n exit"), "ctx-access");
+  EXPECT_EQ(packet_code("r6 = r1\n r0 = *(u16 *)skb[r7 + 12]\n exit"), "uninit-reg");
+}
+
+TEST(PacketLoad, clobbers_what_a_call_does) {
+  EXPECT_EQ(packet_code("r6 = r1\n r2 = 1\n r0 = *(u8 *)skb[0]\n r0 = r2\n exit"), "uninit-reg");
+  EXPECT_EQ(packet_code("r6 = r1\n r7 = 1\n r0 = *(u8 *)skb[0]\n r0 = r7\n exit"), "");
+  EXPECT_EQ(packet_code("r6 = r1\n r0 = *(u8 *)skb[0]\n r1 = r10\n r1 += r0\n r1 += -255\n"
+                        "r0 = *(u8 *)(r1 -1)\n exit"),
+            "");
+}
+
+TEST(PacketLoad, belongs_into_packet_programs) {
+  const char* text = "r6 = r1\n r0 = *(u16 *)skb[12]\n exit";
+  EXPECT_EQ(packet_code(text, bpf::ProgramKind::socket_filter), "");
+  EXPECT_EQ(packet_code(text, bpf::ProgramKind::xdp), "unsupported-packet-load");
+  EXPECT_EQ(packet_code(text, bpf::ProgramKind::probe), "unsupported-packet-load");
+  EXPECT_EQ(packet_code("call f\n exit\n func f:\n r6 = r1\n r0 = *(u16 *)skb[12]\n exit"),
+            "unsupported-packet-load");
+}
+
+TEST(PacketLoad, may_end_the_program) {
+  EXPECT_EQ(packet_code(R"(
+    r6 = r1
+    r1 = map ring
+    r2 = 8
+    r3 = 0
+    call bpf_ringbuf_reserve
+    if r0 == 0 goto out
+    r7 = r0
+    r0 = *(u8 *)skb[0]
+    r1 = r7
+    r2 = 0
+    call bpf_ringbuf_submit
+    out:
+    r0 = 0
+    exit)"),
+            "ref-leak");
 }
 
 } // namespace
