@@ -8,6 +8,8 @@
 #include "support/options.h"
 
 #include <algorithm>
+#include <cstring>
+#include <set>
 
 namespace bpfaot::aotc {
 namespace {
@@ -17,6 +19,35 @@ bool is_selected(const bpf::ProgramEntry& entry, const CompileOptions& options) 
     return list.empty() || std::find(list.begin(), list.end(), text) != list.end();
   };
   return has(options.programs, entry.name) && has(options.sections, entry.section);
+}
+
+// "s_uprobe:/bin/sh:main_1": bpftrace 0.17 names sections after probes and numbers them. It writes no
+// types, which clang does for every program of a kind that is known here.
+bool is_of_bpftrace(const bpf::Object& object, const bpf::ProgramEntry& entry) {
+  const std::string_view section = entry.section;
+  const size_t number = section.find_last_not_of("0123456789");
+  return object.btf.empty() && entry.kind.kind == bpf::ProgramKind::unknown &&
+         section.starts_with("s_") && number != std::string_view::npos &&
+         number + 1 < section.size() && section[number] == '_';
+}
+
+Diagnostic bpftrace_object(const bpf::Object& object, const bpf::ProgramEntry& entry) {
+  constexpr uint8_t kLoadImm64 = 0x18, kMapByNumber = 1;
+  std::set<int32_t> maps;
+  const bpf::CodeRange& code = object.code[entry.code];
+  const auto bytes = object.elf.sections[code.section].data;
+  for (uint64_t at = uint64_t{code.begin} * 8; at + 8 <= uint64_t{code.end} * 8 && at + 8 <= bytes.size();
+       at += bytes[at] == kLoadImm64 ? 16 : 8)
+    if (bytes[at] == kLoadImm64 && bytes[at + 1] >> 4 == kMapByNumber) {
+      int32_t number = 0;
+      std::memcpy(&number, bytes.data() + at + 4, sizeof(number));
+      maps.insert(number);
+    }
+  Diagnostic diagnostic = make_error(
+      Code::kBpftrace, "program '" + entry.name + "' was written by bpftrace, which does not describe in the file the " +
+                           std::to_string(maps.size()) + " maps that it uses");
+  diagnostic.subject = entry.name;
+  return diagnostic;
 }
 
 Diagnostic unsupported_kind(const bpf::ProgramEntry& entry) {
@@ -127,6 +158,8 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
                              entry.kind.kind == bpf::ProgramKind::tc;
     if (entry.fault)
       verdict.fault = *entry.fault;
+    else if (is_of_bpftrace(*object, entry))
+      verdict.fault = bpftrace_object(*object, entry);
     else if (!is_judged(entry.kind, options))
       verdict.fault = unsupported_kind(entry);
     else

@@ -182,21 +182,65 @@ private:
   std::map<uint64_t, uint32_t>& known_;
 };
 
-// Collects the struct types of the wanted size, by DIE offset.
+bool is_word(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Whether `word` stands in C source, not as a part of another word.
+bool names(std::string_view text, std::string_view word) {
+  if (word.empty())
+    return false;
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || !is_word(text[at - 1])) && (end == text.size() || !is_word(text[end])))
+      return true;
+  }
+  return false;
+}
+
+bool is_record(const DWARFDie& type, uint64_t size) {
+  return type &&
+         (type.getTag() == dwarf::DW_TAG_structure_type ||
+          type.getTag() == dwarf::DW_TAG_union_type) &&
+         number(type, dwarf::DW_AT_byte_size) == size;
+}
+
+using Records = std::map<uint64_t, DWARFDie>; // struct or its typedef, by offset of the struct
+
+// One type, of which each unit has its own copy; a type without a name is never a copy.
+std::optional<DWARFDie> only(const Records& records) {
+  if (records.empty())
+    return std::nullopt;
+  const std::string name = name_of(records.begin()->second);
+  for (const auto& [offset, die] : records)
+    if (records.size() > 1 && (name.empty() || name_of(die) != name))
+      return std::nullopt;
+  return records.begin()->second;
+}
+
+// Collects the struct types of the wanted size that variables have.
 struct Candidates {
   uint64_t size;
-  std::map<uint64_t, DWARFDie> pointed, held;
+  std::string_view call;
+  Records pointed, held;             // by pointers to them, by variables of them
+  Records pointed_named, held_named; // of variables that the call names
 
   void offer(const DWARFDie& variable) {
-    DWARFDie type = strip(type_of(variable));
+    DWARFDie declared = type_of(variable);
+    DWARFDie type = strip(declared);
     const bool is_pointer = type && type.getTag() == dwarf::DW_TAG_pointer_type;
-    if (is_pointer)
-      type = strip(type_of(type));
-    if (!type || (type.getTag() != dwarf::DW_TAG_structure_type &&
-                  type.getTag() != dwarf::DW_TAG_union_type))
+    if (is_pointer) {
+      declared = type_of(type);
+      type = strip(declared);
+    }
+    if (!is_record(type, size))
       return;
-    if (number(type, dwarf::DW_AT_byte_size) == size)
-      (is_pointer ? pointed : held).emplace(type.getOffset(), type);
+    const uint64_t offset = type.getOffset();
+    if (name_of(type).empty()) // its typedef's name is better than none
+      type = declared;
+    (is_pointer ? pointed : held).emplace(offset, type);
+    if (names(call, name_of(variable)))
+      (is_pointer ? pointed_named : held_named).emplace(offset, type);
   }
 
   void walk(const DWARFDie& scope, unsigned depth) {
@@ -211,6 +255,19 @@ struct Candidates {
       default: break;
       }
     }
+  }
+
+  bool empty() const { return pointed.empty() && held.empty(); }
+
+  std::optional<DWARFDie> choose(RecordSource source) const {
+    const bool by_pointer = source == RecordSource::pointer;
+    const Records* order[] = {by_pointer ? &pointed : &held, by_pointer ? &held : &pointed};
+    const Records* named[] = {by_pointer ? &pointed_named : &held_named,
+                              by_pointer ? &held_named : &pointed_named};
+    for (const Records* records : named) // what the call itself says
+      if (const auto one = only(*records))
+        return one;
+    return only(order[0]->empty() ? *order[1] : *order[0]);
   }
 };
 
@@ -241,26 +298,33 @@ DwarfTypes::DwarfTypes(std::span<const uint8_t> object) : state_(std::make_uniqu
 
 std::optional<uint32_t> DwarfTypes::find_record(std::span<const std::string> functions,
                                                 uint64_t size, RecordSource source,
+                                                std::string_view call, std::string_view text,
                                                 TypeTable& table) {
   if (!state_->context)
     return std::nullopt;
-  Candidates candidates{size, {}, {}};
+  Candidates candidates{size, call, {}, {}, {}, {}};
+  Records all, named;
   for (const auto& unit : state_->context->compile_units())
-    for (const DWARFDie& die : unit->getUnitDIE(false).children())
-      if (die.getTag() == dwarf::DW_TAG_subprogram &&
-          std::find(functions.begin(), functions.end(), name_of(die)) != functions.end())
-        candidates.walk(die, 0);
-
-  const auto& preferred = source == RecordSource::pointer ? candidates.pointed : candidates.held;
-  const auto& other = source == RecordSource::pointer ? candidates.held : candidates.pointed;
-  const auto& chosen = preferred.empty() ? other : preferred;
-  if (chosen.empty())
-    return std::nullopt;
-  const std::string name = name_of(chosen.begin()->second); // each unit has its own copy of a type
-  for (const auto& [offset, die] : chosen)
-    if (chosen.size() > 1 && (name.empty() || name_of(die) != name))
-      return std::nullopt;
-  return Converter(table, state_->known).convert(chosen.begin()->second);
+    for (const DWARFDie& die : unit->getUnitDIE(false).children()) {
+      if (die.getTag() == dwarf::DW_TAG_subprogram) {
+        if (std::find(functions.begin(), functions.end(), name_of(die)) != functions.end())
+          candidates.walk(die, 0);
+      } else if (die.getTag() == dwarf::DW_TAG_variable) {
+        if (names(call, name_of(die)))
+          candidates.offer(die);
+      } else if (is_record(die, size) && !name_of(die).empty()) {
+        all.emplace(die.getOffset(), die);
+        if (names(text, name_of(die)))
+          named.emplace(die.getOffset(), die);
+      }
+    }
+  std::optional<DWARFDie> record = candidates.choose(source);
+  if (!record && candidates.empty()) {
+    record = only(named);
+    if (!record)
+      record = only(all);
+  }
+  return record ? Converter(table, state_->known).convert(*record) : std::nullopt;
 }
 
 } // namespace bpfaot::aotc

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace bpfaot::aotc {
 
@@ -28,10 +29,14 @@ public:
   DwarfTypes(DwarfTypes&&) noexcept;
 
   // The one struct type of exactly `size` bytes among the variables and parameters of the named
-  // functions and of what is inlined in them; none when there is no such type or several differ.
-  // Adds it to `table` and returns its index there.
+  // functions and of what is inlined in them. When several differ, those count whose variable
+  // `call`, the source text of the call, names. Where no variable has such a type (the record is
+  // used through casts, or is a global variable), the structs of that size that the unit has at all:
+  // the only one, or the only one that `text`, the source of the program, names. None when there is
+  // no such type or it is not unique. Adds it to `table` and returns its index there.
   std::optional<uint32_t> find_record(std::span<const std::string> functions, uint64_t size,
-                                      RecordSource source, TypeTable& table);
+                                      RecordSource source, std::string_view call,
+                                      std::string_view text, TypeTable& table);
 
 private:
   struct State;

@@ -9,6 +9,7 @@ is annotated with. Only program kinds with a context that exists here count. Fai
 the kernel refuses is accepted, or if fewer are accepted than before. Exit status 77 is a skip.
 
 usage: selftests.py BPF_AOTC SCRATCH_DIRECTORY
+       selftests.py --compile DIRECTORY    leaves the objects of all selftests there (scripts/coverage.sh)
 """
 import concurrent.futures
 import glob
@@ -91,7 +92,20 @@ def judge(aotc, target):
     return [(p["section"], p["name"], p["verdict"], p["code"]) for p in programs]
 
 
+def compile_all(directory):
+    os.makedirs(directory, exist_ok=True)
+    scratch = os.path.join(directory, "tree")
+    tree, include = prepare(scratch)
+    sources = sorted(glob.glob(f"{tree}/tools/testing/selftests/bpf/progs/*.c"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        made = sum(t is not None for t in pool.map(lambda s: compile_one(s, tree, include, directory), sources))
+    shutil.rmtree(scratch, ignore_errors=True)
+    print(f"{made} of {len(sources)} selftests compile here")
+
+
 def main():
+    if sys.argv[1] == "--compile":
+        return compile_all(sys.argv[2])
     aotc, scratch = sys.argv[1], sys.argv[2]
     tree, include = prepare(scratch)
     sources = sorted(glob.glob(f"{tree}/tools/testing/selftests/bpf/progs/verifier_*.c"))
