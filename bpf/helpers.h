@@ -46,6 +46,7 @@ enum : uint64_t {
   kHelperXdp = uint64_t{1} << 31,
   kHelperMoves = uint64_t{1} << 32,  // may move the packet: pointers into it are lost
   kHelperPacket = uint64_t{1} << 33, // its buffers may lie in the packet
+  kHelperGpl = uint64_t{1} << 34,    // only for programs with a GPL-compatible licence
   kHelperKinds = kHelperSocket | kHelperTc | kHelperXdp,
   kHelperCapMask = (1u << 24) - 1,
 };
@@ -72,5 +73,7 @@ const HelperInfo* find_helper(int32_t id);       // null: minirt has none
 std::string_view kernel_helper_name(int32_t id); // "" when the kernel has no such helper
 // "bpf_get_stackid" for any helper of the kernel, "helper 1006" for others.
 std::string helper_name(int32_t id);
+// As the kernel decides it (include/linux/license.h): one of six texts, letter by letter.
+bool is_gpl_compatible(std::string_view license);
 
 } // namespace bpfaot::bpf

@@ -14,6 +14,7 @@ namespace {
 // The short flag words of helpers.def. Everything that makes system calls says so: a process under
 // seccomp must be able to refuse it.
 constexpr uint64_t H_SITE = kHelperSite;
+constexpr uint64_t H_GPL = kHelperGpl;
 constexpr uint64_t H_GUARD = kHelperGuard;
 constexpr uint64_t H_ACQUIRE = kHelperAcquire;
 constexpr uint64_t H_RELEASE = kHelperRelease;
@@ -77,6 +78,12 @@ const HelperInfo* find_helper(int32_t id) {
       std::lower_bound(std::begin(kHelpers), std::end(kHelpers), id,
                        [](const HelperInfo& row, int32_t wanted) { return row.id < wanted; });
   return found != std::end(kHelpers) && found->id == id ? found : nullptr;
+}
+
+bool is_gpl_compatible(std::string_view license) {
+  constexpr std::string_view kTexts[] = {"GPL",          "GPL v2",       "GPL and additional rights",
+                                         "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
+  return std::find(std::begin(kTexts), std::end(kTexts), license) != std::end(kTexts);
 }
 
 std::string_view kernel_helper_name(int32_t id) {

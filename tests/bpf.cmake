@@ -26,7 +26,7 @@ add_custom_target(bpf_test_objects DEPENDS ${bpf_object_files})
 
 bpfaot_test(test_bpf SOURCES unit/bpf/insn_test.cpp unit/bpf/section_test.cpp unit/bpf/object_test.cpp
   unit/bpf/link_test.cpp unit/bpf/hostile_test.cpp unit/bpf/btf_test.cpp
-  unit/bpf/libbpf_test.cpp unit/bpf/core_test.cpp unit/bpf/core_oracle_test.cpp LIBRARIES bpf
+  unit/bpf/libbpf_test.cpp unit/bpf/gpl_test.cpp unit/bpf/core_test.cpp unit/bpf/core_oracle_test.cpp LIBRARIES bpf
   USES verifier bpf support LABELS unit)
 target_compile_definitions(test_bpf PRIVATE BPF_OBJECTS="${bpf_objects}")
 add_dependencies(test_bpf bpf_test_objects)

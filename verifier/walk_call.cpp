@@ -50,6 +50,8 @@ Status Walker::call_helper(int32_t id) {
     return error(Code::kHelperUnknown, helper_name(id) + " is not supported",
                  "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
   TRY(check_kind_of(call));
+  if ((call.info->flags & kHelperGpl) != 0)
+    TRY(check_licence(helper_name(id)));
   facts_.helper(id);
   if ((call.info->flags & kHelperCtx) != 0)
     facts_.ctx_escapes();
@@ -66,6 +68,16 @@ Status Walker::call_helper(int32_t id) {
     assign(Reg{r}, {});
   set_result(call);
   return {};
+}
+
+// The kernel's rule, which programs that are to run here and there have to keep.
+Status Walker::check_licence(const std::string& helper) {
+  const std::string& licence = program_.object->license;
+  if (is_gpl_compatible(licence))
+    return {};
+  return error(Code::kGplHelper, helper + " is for programs with a GPL-compatible licence",
+               licence.empty() ? "no licence" : "licence \"" + licence + "\"",
+               "char LICENSE[] SEC(\"license\") = \"GPL\", \"Dual BSD/GPL\", \"Dual MIT/GPL\" …");
 }
 
 Status Walker::check_argument(CallContext& call, unsigned index) {

@@ -129,6 +129,7 @@ private:
   // walk_call.cpp
   Status on(const bpf::CallHelper& insn);
   Status call_helper(int32_t id);
+  Status check_licence(const std::string& helper);
   Status check_argument(CallContext& call, unsigned index);
   Status check_map_argument(CallContext& call, bpf::Reg r);
   Status check_value_out(CallContext& call, bpf::Reg r);

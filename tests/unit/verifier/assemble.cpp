@@ -34,6 +34,7 @@ class Assembler {
 public:
   explicit Assembler(std::vector<MapDef> maps) : object_(std::make_shared<Object>()) {
     object_->maps = std::move(maps);
+    object_->license = "GPL";
   }
 
   std::shared_ptr<const Program> run(std::string_view text) {
