@@ -100,7 +100,10 @@ private:
   Status verify(LiveSpace& space) const;
   Status clear_sites(LiveSpace& space, Plan& plan);
   Status write_site(LiveSpace& space, const NewSite& site);
+  void take_back(LiveSpace& space, size_t first);
   Status write_patch(LiveSpace& space, const SitePatch& patch);
+
+  uint64_t words() const { return threads_ + (sizeof(bpfaot_thread) << capacity_log2_); } // see restore.h
 
   const targets::Patcher* patcher_;
   targets::ProcessFacts facts_;

@@ -187,20 +187,29 @@ Status Attachment::commit(LiveSpace& space, Plan& plan) {
     written = verify(space);
   }
   if (written) {
-    written = space.write_object(threads_ + (sizeof(bpfaot_thread) << capacity_log2_) + kPatchedOffset, uint64_t{1});
+    written = space.write_object(words() + kPatchedOffset, uint64_t{1});
   }
   for (size_t i = 0; written && i < pending_.size(); ++i) {
     written = write_site(space, pending_[i]);
   }
   pending_.clear();
   if (!written) {
-    const std::vector<SitePatch> undone(patches_.begin() + static_cast<ptrdiff_t>(before), patches_.end());
-    patches_.resize(before);
-    (void)write_originals(space, undone);
-    is_entered_ |= !undone.empty();
+    take_back(space, before);
   }
   space.release();
   return written;
+}
+
+// Of a held process: the sites from `first` on are as they were. Threads may be on their way through the
+// trampolines: when no other site is left, all that is mapped goes with a later attachment.
+void Attachment::take_back(LiveSpace& space, size_t first) {
+  const std::vector<SitePatch> undone(patches_.begin() + static_cast<ptrdiff_t>(first), patches_.end());
+  patches_.resize(first);
+  const Result<size_t> foreign = write_originals(space, undone);
+  is_entered_ |= !undone.empty();
+  if (is_entered_ && patches_.empty() && foreign && *foreign == 0) {
+    (void)space.write_object(words() + kAbandonedOffset, kAbandoned);
+  }
 }
 
 Status Attachment::patch(LiveSpace& space, const Image& image, Plan& plan) {

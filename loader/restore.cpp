@@ -24,7 +24,6 @@ namespace bpfaot::loader {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr uint64_t kAbandoned = 0x6e776f6e6b6e6f6eull;
 
 // The arena that a site's jump leads into, found in the process itself, so that a session whose
 // loader was killed can be taken out too. 0 = not there.

@@ -27,6 +27,7 @@ namespace bpfaot::loader {
 constexpr uint64_t kRuntimeControl = 2048;
 constexpr uint64_t kAbandonedOffset = 1024; // all code is restored
 constexpr uint64_t kPatchedOffset = 1032;   // code was changed, or was about to be
+constexpr uint64_t kAbandoned = 0x6e776f6e6b6e6f6eull; // the value of the first
 
 struct Restored {
   size_t foreign = 0;    // sites that hold neither our bytes nor the original ones, left alone

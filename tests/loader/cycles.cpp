@@ -3,6 +3,8 @@
 // cycles PID PROBE FILE CYCLES: attaches to work() of FILE in a process and detaches, again and again.
 // After each cycle: every caller was seen without a gap, at entry and at return; the process has mapped
 // what it had before. Prints what it did and how long it took; exit status 1 at the first mistake.
+// With "broken" instead of a number a site does not take its jump: the attachment fails, and what it had
+// mapped goes with the next one.
 // With "killed" instead of a number the loader is a child that attaches and is killed: the programs must
 // have run before, and must not run any more.
 #include "loader/inject.h"
@@ -21,6 +23,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 namespace {
 
@@ -146,6 +149,65 @@ Status killed(int pid, const Image& image, const targets::Patcher& patcher, cons
   return {};
 }
 
+// A process of which one site, when it is read back, does not hold what was written.
+class Broken final : public LiveSpace {
+public:
+  Broken(Process& process, uint64_t site) : process_(process), site_(site) {}
+  int pid() const override { return process_.pid(); }
+  Status read(uint64_t address, std::span<uint8_t> out) override {
+    Status status = process_.read(address, out);
+    if (address == site_ && std::exchange(is_written_, false)) {
+      out[0] ^= 1;
+    }
+    return status;
+  }
+  Status write(uint64_t address, std::span<const uint8_t> bytes) override {
+    is_written_ |= address == site_;
+    return process_.write(address, bytes);
+  }
+  Result<std::vector<int64_t>> system_calls(std::span<const SystemCall> calls, std::span<const SharedFile> files) override {
+    return process_.system_calls(calls, files);
+  }
+  Status hold() override { return process_.hold(); }
+  void release(bool keep) override { process_.release(keep); }
+  Result<std::vector<MapsEntry>> mapped() override { return process_.mapped(); }
+  Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) override { return process_.leave(codes); }
+  Result<bool> refers_to(std::span<const CodeRange> ranges) override { return process_.refers_to(ranges); }
+
+private:
+  Process& process_;
+  uint64_t site_;
+  bool is_written_ = false;
+};
+
+// Everything that was mapped is gone, when need be after some time.
+bool is_gone(int pid, const targets::Patcher& patcher, const std::vector<std::string>& before) {
+  for (int wait = 0; files_of(pid) != before && wait < 200; ++wait) {
+    Result<Process> process = Process::open(pid, patcher);
+    if (process) {
+      (void)sweep_abandoned(*process, patcher);
+    }
+    pause_ms(5);
+  }
+  return files_of(pid) == before;
+}
+
+Status broken(int pid, const Image& image, const targets::Patcher& patcher, const Plan& plan) {
+  const std::vector<std::string> before = files_of(pid);
+  const Session session = TRY(Session::create(image, {}));
+  for (int round = 0; round < 20; ++round) {
+    Plan now = plan;
+    Process process = TRY(Process::open(pid, patcher));
+    Broken space(process, plan.sites.back().cover.patch_pc);
+    const std::unique_ptr<Attachment> attachment = TRY(Attachment::create(space, image, session, patcher, now));
+    if (attachment->patch(space, image, now) || !attachment->patches().empty()) {
+      return fail(Code::kInternal, "a jump that is not there was taken for one");
+    }
+    attachment->undo(space);
+  }
+  return is_gone(pid, patcher, before) ? Status() : Status(fail(Code::kInternal, "what failed has left something"));
+}
+
 Status run(int pid, const char* probe, const std::string& file, const char* cycles, Totals& totals) {
   const Image image = TRY(open_image(probe));
   const targets::Patcher* patcher = &targets::host_patcher();
@@ -161,18 +223,14 @@ Status run(int pid, const char* probe, const std::string& file, const char* cycl
   if (std::strcmp(cycles, "killed") == 0) {
     return killed(pid, image, *patcher, plan);
   }
+  if (std::strcmp(cycles, "broken") == 0) {
+    return broken(pid, image, *patcher, plan);
+  }
   const std::vector<std::string> before = files_of(pid);
   for (int i = 0; i < std::atoi(cycles); ++i) {
     TRY(cycle(pid, image, *patcher, plan, totals));
   }
-  // What a thread was still in at the end goes now.
-  for (int wait = 0; files_of(pid) != before && wait < 200; ++wait) {
-    Process process = TRY(Process::open(pid, *patcher));
-    TRY(sweep_abandoned(process, *patcher));
-    process.detach();
-    pause_ms(5);
-  }
-  if (files_of(pid) != before) {
+  if (!is_gone(pid, *patcher, before)) { // with what a thread was still in
     for (const std::string& line : files_of(pid)) {
       std::printf("left %s\n", line.c_str());
     }
