@@ -96,6 +96,7 @@ public:
 
   // All symbols with names: .symtab, that of add_symbols_of(), .dynsym. Stops when `visit` returns false.
   void for_each_symbol(const std::function<bool(const ElfSymbol&)>& visit) const;
+  uint64_t symbol_count() const { return symtab_.count + debug_symtab_.count + dynsym_.count; }
   uint64_t dynamic_symbol_count() const { return dynsym_.count; }
   bool has_symtab() const { return symtab_.count != 0; }
   // Also the .symtab of `debug`, a separate debug file of this very binary. Its bytes must live as

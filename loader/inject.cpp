@@ -81,23 +81,6 @@ uint64_t place_near(const std::vector<MapsEntry>& maps, uint64_t size, uint64_t 
   return place != 0 ? place : find_hole(maps, size, near, high, high);
 }
 
-// For what may lie anywhere: the middle of the largest hole, out of the way of heap, stack and the
-// kernel's own choices.
-uint64_t place_away(const std::vector<MapsEntry>& maps, uint64_t size) {
-  uint64_t low = 1u << 20, best = 0, widest = 0;
-  for (const MapsEntry& entry : maps) {
-    if (entry.path == "[vsyscall]") {
-      continue;
-    }
-    if (entry.start > low && entry.start - low > widest) {
-      widest = entry.start - low;
-      best = low + ((widest / 2) & ~((1ull << 21) - 1));
-    }
-    low = std::max(low, entry.end);
-  }
-  return widest / 2 > size + (2u << 21) ? best : 0;
-}
-
 } // namespace
 
 // Mappings that are made at once. Each is at its place, or it failed and nothing changed.
@@ -215,7 +198,7 @@ Status Attachment::map_all(LiveSpace& space, const Image& image, const Session& 
   TRY(make_runtime_file());
   // Fork page, thread slots, and a page behind them that a comparison with "the frame below" may read.
   const uint64_t private_size = kPage + (sizeof(bpfaot_thread) << capacity_log2_) + kPage;
-  private_ = place_away(maps, private_size + kPage + session.size());
+  private_ = find_far_hole(maps, private_size + kPage + session.size());
   if (private_ == 0) {
     return fail(Code::kRemoteCall, "process " + std::to_string(space.pid()) + " has no room for the probe's memory");
   }
@@ -269,7 +252,7 @@ Status Attachment::add_image(Batch& batch, const Image& image, int file, const s
   const uint64_t align = std::max<uint64_t>(image.align(), kPage);
   uint64_t place = place_near(maps, image.span() + align, near, patcher_->reach);
   if (place == 0) { // programs are called over any distance
-    place = place_away(maps, image.span() + align) + (1u << 30);
+    place = find_far_hole(maps, image.span() + align) + (1u << 30);
   }
   image_base_ = round_up(place, align);
   for (const ImageSegment& segment : image.segments()) {

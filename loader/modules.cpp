@@ -12,6 +12,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ bool bare_name_matches(const std::string& wanted, const std::string& file) {
 
 // Read, not mapped: a file that shrinks would take a mapping of it away under us. The kernel fills
 // the pages in one go, since nearly all of them are wanted.
-Result<Mapping> read_mapped_file(int pid, const MapsEntry& entry) {
+Result<FileCopy> read_mapped_file(int pid, const MapsEntry& entry) {
   const std::string proc = "/proc/" + std::to_string(pid);
   const std::string direct = proc + "/map_files/" + bare_hex(entry.start) + "-" + bare_hex(entry.end);
   UniqueFd fd(::open(direct.c_str(), O_RDONLY | O_CLOEXEC));
@@ -70,16 +71,16 @@ Result<Mapping> read_mapped_file(int pid, const MapsEntry& entry) {
   if (fstat(fd.get(), &status) != 0 || static_cast<uint64_t>(status.st_size) > kMaxBinary) {
     return fail(Code::kAttachFile, entry.path + " is too large");
   }
-  Mapping bytes = TRY(map_zeros(static_cast<size_t>(status.st_size)));
+  FileCopy copy = TRY(make_room(static_cast<size_t>(status.st_size)));
   size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t got = pread(fd.get(), bytes.data() + have, bytes.size() - have, static_cast<off_t>(have));
+  while (have < copy.bytes.size()) {
+    const ssize_t got = pread(fd.get(), copy.bytes.data() + have, copy.bytes.size() - have, static_cast<off_t>(have));
     if (got <= 0) {
       break; // what is missing stays zero
     }
     have += static_cast<size_t>(got);
   }
-  return bytes;
+  return copy;
 }
 
 // Code of ours in the process, which is not the process's: it has run and will not run again.
@@ -100,6 +101,30 @@ std::optional<uint64_t> bias_of(const ElfView& elf, const MapsEntry& entry) {
 
 } // namespace
 
+// Those of a large file lie in large pages where the kernel has some: it takes
+// longer to hand out five hundred small ones than to read the C library.
+Result<FileCopy> make_room(size_t size) {
+  constexpr size_t kLarge = 2u << 20;
+  const size_t rounded = (size + kLarge - 1) & ~(kLarge - 1);
+  void* all = size < kLarge / 2 ? MAP_FAILED
+                                : mmap(nullptr, rounded + kLarge, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (all == MAP_FAILED) {
+    Mapping memory = TRY(map_zeros(size));
+    const std::span<uint8_t> bytes(memory.data(), size);
+    return FileCopy{std::move(memory), bytes};
+  }
+  auto* const start = static_cast<uint8_t*>(all);
+  auto* const aligned = start + (-reinterpret_cast<uintptr_t>(start) & (kLarge - 1));
+  if (aligned != start) {
+    munmap(start, static_cast<size_t>(aligned - start));
+  }
+  munmap(aligned + rounded, static_cast<size_t>(start + kLarge - aligned));
+  madvise(aligned, rounded, MADV_HUGEPAGE);
+  madvise(aligned, size, MADV_POPULATE_WRITE); // otherwise on first use
+  return FileCopy{Mapping(aligned, rounded), {aligned, size}};
+}
+
 Module::Module(std::string path, Mapping bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high)
     : path_(std::move(path)), bytes_(std::move(bytes)), elf_(std::move(elf)), bias_(bias), low_(low), high_(high) {
   read_code();
@@ -115,6 +140,7 @@ void Module::add_debug_symbols(std::vector<uint8_t> bytes) {
 
 void Module::read_code() {
   code_.clear();
+  code_.reserve(std::min<uint64_t>(elf_.symbol_count(), 1u << 16)); // the file's word: the rest when it is there
   elf_.for_each_symbol([&](const ElfSymbol& symbol) {
     if (symbol.is_defined() && (symbol.is_function() || symbol.type == STT_NOTYPE)) {
       code_.push_back({symbol.value, elf_.at(symbol.value, symbol.size).empty() ? 0 : symbol.size, symbol.name});
@@ -181,11 +207,11 @@ const Module* Modules::open(Candidate& candidate) {
     return candidate.module.get();
   }
   candidate.failed = true;
-  Result<Mapping> bytes = read_file_(candidate.first);
-  if (!bytes) {
+  Result<FileCopy> copy = read_file_(candidate.first);
+  if (!copy) {
     return nullptr;
   }
-  Result<ElfView> elf = ElfView::open({bytes->data(), bytes->size()});
+  Result<ElfView> elf = ElfView::open(copy->bytes);
   if (!elf) {
     return nullptr;
   }
@@ -194,7 +220,7 @@ const Module* Modules::open(Candidate& candidate) {
     return nullptr;
   }
   candidate.failed = false;
-  candidate.module = std::make_unique<Module>(candidate.first.path, std::move(*bytes), std::move(*elf), *bias,
+  candidate.module = std::make_unique<Module>(candidate.first.path, std::move(copy->memory), std::move(*elf), *bias,
                                               candidate.low, candidate.high);
   return candidate.module.get();
 }

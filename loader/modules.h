@@ -25,6 +25,12 @@ struct CodeSymbol {
   std::string_view name;
 };
 
+struct FileCopy {
+  Mapping memory;           // may be larger than the file
+  std::span<uint8_t> bytes; // of the file, in it
+};
+Result<FileCopy> make_room(size_t size); // all zeros
+
 class Module {
 public:
   Module(std::string path, Mapping bytes, ElfView elf, uint64_t bias, uint64_t low, uint64_t high);
@@ -69,7 +75,7 @@ struct Location {
 class Modules {
 public:
   // The bytes of the file that a mapping shows.
-  using ReadFile = std::function<Result<Mapping>(const MapsEntry&)>;
+  using ReadFile = std::function<Result<FileCopy>(const MapsEntry&)>;
 
   // Reads the list; the files are read when they are asked for.
   static Result<Modules> read(AddressSpace& space);

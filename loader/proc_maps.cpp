@@ -140,6 +140,20 @@ uint64_t find_hole(const std::vector<MapsEntry>& maps, uint64_t size, uint64_t l
   return best;
 }
 
+uint64_t find_far_hole(const std::vector<MapsEntry>& maps, uint64_t size) {
+  uint64_t low = 1u << 20, best = 0, widest = 0;
+  for (const MapsEntry& entry : maps) {
+    if (entry.path == "[vsyscall]")
+      continue;
+    if (entry.start > low && entry.start - low > widest) {
+      widest = entry.start - low;
+      best = low + ((widest / 2) & ~((1ull << 21) - 1));
+    }
+    low = std::max(low, entry.end);
+  }
+  return widest / 2 > size + (2u << 21) ? best : 0;
+}
+
 Result<ProcessStatus> read_status(int pid) {
   const std::string text = "\n" + TRY(read_proc(pid, "status"));
   ProcessStatus status;

@@ -33,6 +33,10 @@ const MapsEntry* entry_at(const std::vector<MapsEntry>& maps, uint64_t address);
 uint64_t find_hole(const std::vector<MapsEntry>& maps, uint64_t size, uint64_t low, uint64_t high,
                    uint64_t near);
 
+// For what may lie anywhere: the middle of the largest hole, out of the way of heap, stack and the kernel's
+// own choices; 0 when there is no room for `size` bytes and as much again. A multiple of 2 MiB.
+uint64_t find_far_hole(const std::vector<MapsEntry>& maps, uint64_t size);
+
 struct ProcessStatus {
   std::string name;
   int tgid = 0, tracer = 0, threads = 0;

@@ -385,8 +385,8 @@ void Process::detach() {
   if (!has_exited_)
     (void)give_back();
   let_go();
-  // After a failure half way some may run or be late. The end of this process lets go what does not
-  // stop in time.
+  // After a failure half way some may run or be late. Whoever gets that far has failed and is about to
+  // end, and the end of this process lets go what does not stop in time: it could wait for hours.
   const uint64_t start = now_ns();
   while (!threads_.empty() && !has_exited_ && now_ns() - start < 1000 * kMillisecond) {
     if (!stop_known())

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Another process under ptrace: started or seized, held as a whole, read, written, made to perform
-// system calls, let go. Nothing stays changed: registers, signal masks, pending signals and
-// interrupted system calls are as they were when the process is let go, and also when this process is
-// killed between any two of its own system calls (but see seccomp below).
+// system calls, let go. Nothing stays changed: registers, signal masks and pending signals are as they
+// were when the process is let go, and interrupted system calls are restarted as the kernel restarts them
+// for any debugger. The same when this process is killed between any two of its own system calls, but for
+// seccomp (below), for processes without room for a stub (targets/patch.h), and for one kind of call on
+// machines other than x86_64: one that the kernel can only restart with what it has noted, as nanosleep or
+// a futex with a timeout, then begins anew with its whole time (aarch64) or ends with EINTR (riscv64).
 //
 // How, on the points that are easy to get wrong (ptrace(2); kernel/ptrace.c, kernel/signal.c):
 //   - PTRACE_SEIZE and PTRACE_INTERRUPT: no signal is sent, so none is seen by the process. A signal
@@ -136,7 +139,8 @@ private:
     uint64_t at = 0;
     std::vector<uint8_t> clean;
   };
-  Result<uint64_t> find_slack(uint64_t size, std::vector<uint8_t>& under, std::vector<Leftover>& leftovers);
+  Result<uint64_t> find_slack(const std::vector<MapsEntry>& maps, uint64_t size, std::vector<uint8_t>& under,
+                              std::vector<Leftover>& leftovers);
   Status clean_slack(const std::vector<Leftover>& leftovers);
   Result<std::unique_ptr<Loan>> make_loan(std::vector<Leftover>& leftovers);
   static targets::RemoteStubRequest stub_request(const Loan& loan);

@@ -25,6 +25,7 @@ struct Process::Loan {
   std::vector<uint8_t> under_frame; // what lay there
   uint32_t signal = 0;        // that says the stub is done; 0 = calls are watched
   uint64_t scratch = 0;       // kScratch bytes there
+  uint64_t scratch_hint = 0;  // where they would be in nobody's way
 };
 
 // Before the stub, so that one that a killed loader left behind is known.

@@ -97,8 +97,8 @@ uint64_t end_of_code(AddressSpace& space, uint64_t base, uint64_t end, uint64_t 
 } // namespace
 
 // Room for `size` bytes that nobody uses. Files first, the vDSO last.
-Result<uint64_t> Process::find_slack(uint64_t size, std::vector<uint8_t>& under, std::vector<Leftover>& leftovers) {
-  const std::vector<MapsEntry> maps = TRY(read_maps(pid_));
+Result<uint64_t> Process::find_slack(const std::vector<MapsEntry>& maps, uint64_t size, std::vector<uint8_t>& under,
+                                     std::vector<Leftover>& leftovers) {
   for (const bool vdso : {false, true}) {
     for (const MapsEntry& entry : maps) {
       // An image of ours has slack as well, but may be what is being unmapped.
@@ -173,8 +173,12 @@ Result<std::unique_ptr<Process::Loan>> Process::make_loan(std::vector<Leftover>&
   loan->stub_frame = kSomewhere;
   loan->stub_frame = room_on_stack(*loan, patcher_->make_remote_stub(stub_request(*loan)).frame.size());
   const uint64_t size = patcher_->make_remote_stub(stub_request(*loan)).bytes.size() + sizeof kStubMarker;
+  const std::vector<MapsEntry> maps = TRY(read_maps(pid_));
   leftovers.clear();
-  loan->slack = find_slack(size, loan->under, leftovers);
+  loan->slack = find_slack(maps, size, loan->under, leftovers);
+  // The kernel's own choice is next to libraries, where what is attached may have been planned to lie.
+  const uint64_t far = find_far_hole(maps, kScratch);
+  loan->scratch_hint = far != 0 ? far - kScratch : 0;
   return loan;
 }
 
@@ -227,7 +231,7 @@ Result<Process::Loan*> Process::borrow() {
   if (!placed && !loan_->has_stub && (stays_ || patcher_->stub_may_be_missing))
     placed = Status();
   if (placed)
-    scratch = one_call(SYS_mmap, {0, kScratch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0});
+    scratch = one_call(SYS_mmap, {loan_->scratch_hint, kScratch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~uint64_t{0}, 0});
   if (!placed || !scratch || is_error(*scratch)) {
     Status why = !placed    ? std::move(placed)
                  : !scratch ? Status(std::move(scratch).take_error())

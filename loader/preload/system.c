@@ -101,6 +101,7 @@ void* mmap(void* at, size_t size, int protection, int flags, int fd, off_t offse
   }
   return (void*)CALL(SYS_mmap, at, size, protection, flags, fd, offset);
 }
+int madvise(void* at, size_t size, int advice) { return (int)CALL(SYS_madvise, at, size, advice); }
 int munmap(void* at, size_t size) { return (int)CALL(SYS_munmap, at, size); }
 int mprotect(void* at, size_t size, int protection) { return (int)CALL(SYS_mprotect, at, size, protection); }
 pid_t gettid(void) { return (pid_t)CALL(SYS_gettid, 0); }

@@ -114,9 +114,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint64_t bias = elf->is_position_independent() ? 0x555555550000 + (seed & 0xfff000) : 0;
   Memory memory(*elf, bias, seed);
   Modules modules = Modules::make(getpid(), maps_of(*elf, bias, random), [&](const MapsEntry&) {
-    Result<Mapping> copy = map_zeros(bytes.size());
+    Result<FileCopy> copy = make_room(bytes.size());
     if (copy)
-      std::copy(bytes.begin(), bytes.end(), copy->data());
+      std::copy(bytes.begin(), bytes.end(), copy->bytes.begin());
     return copy;
   });
   std::vector<ProbeWish> wishes;

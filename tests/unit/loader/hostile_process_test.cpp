@@ -58,9 +58,9 @@ protected:
   Plan plan(std::vector<uint8_t> file) {
     OwnMemory memory;
     Modules modules = Modules::make(getpid(), *read_maps(getpid()), [&](const MapsEntry&) {
-      Result<Mapping> copy = map_zeros(file.size());
+      Result<FileCopy> copy = make_room(file.size());
       if (copy)
-        std::copy(file.begin(), file.end(), copy->data());
+        std::copy(file.begin(), file.end(), copy->bytes.begin());
       return copy;
     });
     char path[4096] = {};
