@@ -19,7 +19,7 @@ add_dependencies(random_isa bpfaot_runners bpfaot_minirt_bitcode)
 set(resources --resource-dir ${CMAKE_BINARY_DIR}/lib/bpf-aotc)
 add_test(NAME insn_random_fixed COMMAND random_isa --seed 1 --rounds 2 --programs 40 ${resources})
 add_test(NAME insn_random_fresh COMMAND random_isa --rounds 2 --programs 40 ${resources})
-add_test(NAME insn_random_kernel COMMAND random_isa --rounds 1 --programs 300 --machines x86_64 --kernel yes ${resources})
+add_test(NAME insn_random_kernel COMMAND random_isa --rounds 1 --programs 300 --machines ${BPFAOT_MACHINE} --kernel yes ${resources})
 set_tests_properties(insn_random_fixed insn_random_fresh insn_random_kernel PROPERTIES
   LABELS "insn;qemu" SKIP_RETURN_CODE 77 TIMEOUT 300)
 

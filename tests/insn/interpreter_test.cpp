@@ -2,6 +2,7 @@
 //
 // The reference interpreter reports what a program does wrong, instead of doing it.
 #include "tests/insn/bare_world.h"
+#include "tests/tools/map_world.h"
 #include "unit/verifier/assemble.h"
 
 #include <gtest/gtest.h>
@@ -82,6 +83,66 @@ TEST(Interpreter, loads_packets_in_network_order) {
   EXPECT_EQ(run("r6 = r1\n r0 = *(u8 *)skb[-1]\n r0 = 9\n exit", packet).r0, 0u);
   expect_problem("r6 = r1\n r2 = 1\n r0 = *(u8 *)skb[0]\n r0 = r2\n exit", "r2 was never written");
   expect_problem("r0 = *(u8 *)skb[0]\n exit", "r6 was never written");
+}
+
+Outcome run_with_maps(std::string_view text) {
+  const auto program = verifier::test::assemble(text, {verifier::test::hash_map("hash", 4, 8),
+                                                       verifier::test::array_map("array", 8, 3),
+                                                       verifier::test::bss(16)});
+  Memory memory;
+  MapWorld world(memory, *program->object);
+  return Interpreter(*program, memory, world, 10000).run({});
+}
+
+TEST(Maps, keep_what_is_put_in) {
+  EXPECT_EQ(run_with_maps(R"(
+    *(u32 *)(r10 -4) = 7
+    *(u64 *)(r10 -16) = 40
+    r1 = map hash
+    r2 = r10
+    r2 += -4
+    r3 = r10
+    r3 += -16
+    r4 = 0
+    call bpf_map_update_elem
+    r1 = map hash
+    r2 = r10
+    r2 += -4
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    r3 = *(u64 *)(r0 +0)
+    r3 += 2
+    *(u64 *)(r0 +0) = r3
+    r0 = *(u64 *)(r0 +0)
+    out:
+    exit)")
+                .r0,
+            42u);
+}
+
+TEST(Maps, report_steps_past_a_value) {
+  const Outcome outcome = run_with_maps(R"(
+    *(u32 *)(r10 -4) = 2
+    r1 = map array
+    r2 = r10
+    r2 += -4
+    call bpf_map_lookup_elem
+    r0 = *(u64 *)(r0 +1)
+    exit)");
+  EXPECT_NE(outcome.problem.find("1 from the start of a value of map array"), std::string::npos)
+      << outcome.problem;
+}
+
+TEST(Maps, say_what_is_not_there) {
+  const char* lookup = "*(u32 *)(r10 -4) = 3\n r1 = map array\n r2 = r10\n r2 += -4\n"
+                       "call bpf_map_lookup_elem\n exit";
+  EXPECT_EQ(run_with_maps(lookup).r0, 0u);
+  const char* remove = "*(u32 *)(r10 -4) = 3\n r1 = map hash\n r2 = r10\n r2 += -4\n"
+                       "call bpf_map_delete_elem\n exit";
+  EXPECT_EQ(run_with_maps(remove).r0, static_cast<uint64_t>(-2));
+  EXPECT_EQ(
+      run_with_maps("r1 = value .bss 8\n *(u64 *)(r1 +0) = 5\n r0 = *(u64 *)(r1 +0)\n exit").r0,
+      5u);
 }
 
 } // namespace
