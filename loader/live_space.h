@@ -46,6 +46,9 @@ public:
   // Of a held process: whether a thread's registers or stack hold an address in one of the ranges.
   // When that cannot be told they do.
   virtual Result<bool> refers_to(std::span<const CodeRange> ranges) = 0;
+  // Of a held process: whether a thread executes code of the ranges, or will when the signal handlers return
+  // that it is in. Addresses that merely lie on a stack do not count.
+  virtual Result<bool> executes(std::span<const CodeRange> ranges) = 0;
 };
 
 } // namespace bpfaot::loader

@@ -84,6 +84,7 @@ public:
   Result<std::vector<MapsEntry>> mapped() override { return maps_; }
   Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) override;
   Result<bool> refers_to(std::span<const CodeRange> ranges) override;
+  Result<bool> executes(std::span<const CodeRange> ranges) override;
 
   Result<RegisterBytes> registers(int tid);
   Status set_registers(int tid, const RegisterBytes& registers);

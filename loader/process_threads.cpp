@@ -69,21 +69,26 @@ bool read_stack(AddressSpace& space, const std::vector<MapsEntry>& maps, uint64_
 
 namespace {
 
-// The frame of a signal handler that was called on an alternate stack says where that one is, and lies in
-// it (struct stack_t, uc_stack of ucontext).
-bool is_alternate_stack(uint64_t at, const uint64_t* words) {
+// Where a signal handler was called the kernel has put down the thread's alternate stack (struct stack_t,
+// uc_stack of ucontext): on, with the frame in it or elsewhere, or none.
+bool is_alternate_stack(const uint64_t* words) {
   constexpr uint64_t kSmallest = 1024, kLargest = 1u << 30;
   constexpr uint32_t kAutoDisarm = 1u << 31, kOnStack = 1;
-  const uint64_t start = words[0], size = words[2];
-  const auto flags = static_cast<uint32_t>(words[1]);
-  return at - start < size && size >= kSmallest && size <= kLargest && (flags & ~(kAutoDisarm | kOnStack)) == 0;
+  return words[2] >= kSmallest && words[2] <= kLargest && (static_cast<uint32_t>(words[1]) & ~(kAutoDisarm | kOnStack)) == 0;
+}
+
+bool is_no_alternate_stack(const uint64_t* words) {
+  constexpr uint32_t kDisable = 2;
+  return words[0] == 0 && words[2] == 0 && (static_cast<uint32_t>(words[1]) & ~kDisable) == 0;
 }
 
 // The words of all stacks that a thread may come back to: where its stack pointer is and, while it is in
-// handlers on alternate stacks, where that of the interrupted code was. False: not all of them.
-bool read_stacks(AddressSpace& space, const std::vector<MapsEntry>& maps, uint64_t sp, uint32_t frame_sp_distance,
-                 std::vector<uint64_t>& words) {
+// handlers on alternate stacks, where that of the interrupted code was. False: not all of them. What looks
+// like the pc of code that a handler has interrupted is added to `interrupted`.
+bool read_stacks(AddressSpace& space, const std::vector<MapsEntry>& maps, uint64_t sp, const targets::RegisterSet& registers,
+                 std::vector<uint64_t>& words, std::vector<uint64_t>* interrupted = nullptr) {
   constexpr size_t kMost = 16;
+  constexpr uint64_t kLargestFrame = 1u << 18;
   std::vector<uint64_t> pointers = {sp}, stack;
   std::vector<CodeRange> seen;
   bool whole = true;
@@ -96,9 +101,17 @@ bool read_stacks(AddressSpace& space, const std::vector<MapsEntry>& maps, uint64
       return false;
     whole &= read_stack(space, maps, from, stack);
     seen.push_back({from, from + stack.size() * 8});
-    for (size_t k = 0; k + frame_sp_distance / 8 < stack.size(); ++k)
-      if (is_alternate_stack(from + k * 8, &stack[k]))
-        pointers.push_back(stack[k + frame_sp_distance / 8]);
+    for (size_t k = 0; k + std::max(registers.frame_sp_distance, registers.frame_pc_distance) / 8 < stack.size(); ++k) {
+      const bool some = is_alternate_stack(&stack[k]);
+      if (!some && !is_no_alternate_stack(&stack[k]))
+        continue;
+      const uint64_t at = from + k * 8, before = stack[k + registers.frame_sp_distance / 8];
+      const bool on_alternate = some && at - stack[k] < stack[k + 2];
+      if (on_alternate)
+        pointers.push_back(before);
+      if (interrupted != nullptr && (on_alternate || before - at < kLargestFrame))
+        interrupted->push_back(stack[k + registers.frame_pc_distance / 8]);
+    }
     words.insert(words.end(), stack.begin(), stack.end());
   }
   return whole;
@@ -132,7 +145,7 @@ Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
     const std::optional<CodeRange> section = critical_section(thread.tid, abort);
     if (entry_at(maps_, sp(now)) == nullptr) // it has grown, or begun, since
       maps_ = TRY(read_maps(pid_));
-    (void)read_stacks(*this, maps_, sp(now), patcher_->registers.frame_sp_distance, stack);
+    (void)read_stacks(*this, maps_, sp(now), patcher_->registers, stack);
     std::erase_if(stack, [&](uint64_t word) { return word < low || word >= high; });
     for (size_t i = 0; i < codes.size(); ++i) {
       const CoveredCode& code = codes[i];
@@ -163,6 +176,28 @@ Result<std::vector<Leave>> Process::leave(std::span<const CoveredCode> codes) {
   return verdicts;
 }
 
+Result<bool> Process::executes(std::span<const CodeRange> ranges) {
+  TRY(give_back());
+  const auto is_in = [](std::span<const CodeRange> all, uint64_t pc) {
+    return std::any_of(all.begin(), all.end(), [&](const CodeRange& range) { return pc - range.low < range.high - range.low; });
+  };
+  std::vector<CodeRange> called; // by programs: only the stack says whether by them
+  for (const MapsEntry& entry : maps_)
+    if (entry.path == "[vdso]")
+      called.push_back({entry.start, entry.end});
+  std::vector<uint64_t> words, pcs;
+  for (const Thread& thread : threads_) {
+    const RegisterBytes now = TRY(registers(thread.tid));
+    pcs = {pc(now)};
+    if (!read_stacks(*this, maps_, sp(now), patcher_->registers, words, &pcs))
+      return true;
+    for (const uint64_t address : pcs)
+      if (is_in(ranges, address) || (is_in(called, address) && TRY(refers_to(ranges))))
+        return true;
+  }
+  return false;
+}
+
 Result<bool> Process::refers_to(std::span<const CodeRange> ranges) {
   TRY(give_back());
   constexpr uint64_t kAddress = (uint64_t{1} << 48) - 1; // above it a return address may be signed
@@ -185,7 +220,7 @@ Result<bool> Process::refers_to(std::span<const CodeRange> ranges) {
     std::memcpy(words.data(), now.data(), words.size() * 8);
     if (std::any_of(words.begin(), words.end(), is_in))
       return true;
-    if (!read_stacks(*this, maps_, sp(now), patcher_->registers.frame_sp_distance, words) || std::any_of(words.begin(), words.end(), is_in))
+    if (!read_stacks(*this, maps_, sp(now), patcher_->registers, words) || std::any_of(words.begin(), words.end(), is_in))
       return true;
   }
   return false;

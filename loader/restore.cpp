@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <ctime>
 #include <optional>
 
@@ -121,36 +120,6 @@ Result<Calls> release_returns(LiveSpace& space, const targets::Patcher& patcher,
   return calls;
 }
 
-// Of a held process where calls link in a register: whether a thread is on its way through a trampoline,
-// and may yet call a function that will return there. Return points do not count: one that will be used
-// has a frame, and words that are left of others lie about on every stack.
-Result<bool> is_on_the_way(LiveSpace& space, const targets::Patcher& patcher, const bpfaot_arena& control) {
-  constexpr uint64_t kLargest = 64u << 20;
-  std::vector<CodeRange> code;
-  for (uint64_t i = 0; i < control.range_count; ++i) {
-    const bpfaot_range& range = control.ranges[i];
-    if (range.low >= range.high || range.high - range.low > kLargest) {
-      return true;
-    }
-    std::vector<uint8_t> bytes(range.high - range.low);
-    if (!space.read(range.low, bytes)) {
-      return true;
-    }
-    uint64_t from = range.low;
-    for (uint64_t at = 0; at + patcher.return_mark_at < bytes.size(); at += 4) {
-      uint32_t word = 0;
-      std::memcpy(&word, &bytes[at], sizeof word);
-      if (word == patcher.return_mark) {
-        const uint64_t point = range.low + at + patcher.return_mark_at;
-        code.push_back({from, point});
-        from = point + 1;
-      }
-    }
-    code.push_back({from, range.high});
-  }
-  return space.refers_to(code);
-}
-
 // Jumps that a thread may have begun. One in a gap between functions is entered from a site near by, and
 // its bytes become padding, which must not be executed; one of several instructions may be half done.
 // Such a thread goes on where the jump leads.
@@ -189,21 +158,31 @@ bool is_unmappable(const std::vector<MapsEntry>& maps, const bpfaot_range& range
          });
 }
 
-// Of a held process: whether nobody can be or come back inside what the session mapped.
-Result<bool> is_deserted(LiveSpace& space, const std::vector<MapsEntry>& maps, const Runtime& runtime) {
+// All code that the session mapped.
+std::vector<CodeRange> code_of(const std::vector<MapsEntry>& maps, const Runtime& runtime) {
   std::vector<CodeRange> code;
+  for (uint64_t i = 0; i < runtime.arena.range_count; ++i) {
+    code.push_back({runtime.arena.ranges[i].low, runtime.arena.ranges[i].high});
+  }
   for (uint64_t i = 0; i < runtime.arena.mapped_count; ++i) {
     const bpfaot_range& range = runtime.arena.mapped[i];
-    if (!is_unmappable(maps, range)) {
-      return false;
-    }
     for (const MapsEntry& entry : maps) {
       if (entry.executable && entry.start >= range.low && entry.end <= range.high) {
         code.push_back({entry.start, entry.end});
       }
     }
   }
-  return runtime.arena.mapped_count != 0 && !TRY(space.refers_to(code));
+  return code;
+}
+
+// Of a held process: whether nobody can be or come back inside what the session mapped.
+Result<bool> is_deserted(LiveSpace& space, const std::vector<MapsEntry>& maps, const Runtime& runtime) {
+  for (uint64_t i = 0; i < runtime.arena.mapped_count; ++i) {
+    if (!is_unmappable(maps, runtime.arena.mapped[i])) {
+      return false;
+    }
+  }
+  return runtime.arena.mapped_count != 0 && !TRY(space.refers_to(code_of(maps, runtime)));
 }
 
 Status unmap(LiveSpace& space, const Runtime& runtime) {
@@ -279,7 +258,7 @@ Result<Restored> restore_sites(LiveSpace& space, const targets::Patcher& patcher
     }
     const Runtime runtime = TRY(read_runtime(space, arena));
     const Calls calls = TRY(release_returns(space, patcher, runtime));
-    restored.guards_stay = any_guards && (calls.stay || TRY(is_on_the_way(space, patcher, runtime.arena)));
+    restored.guards_stay = any_guards && (calls.stay || TRY(space.executes(code_of(maps, runtime))));
     restored.foreign = TRY(write_originals(space, patches, !restored.guards_stay));
     if (!restored.guards_stay) {
       (void)space.write_object(runtime.words + kAbandonedOffset, kAbandoned);

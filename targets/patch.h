@@ -156,8 +156,8 @@ struct RegisterSet {
   uint32_t cursor_offset; // what a remote stub takes its table from and leaves a result in
   uint32_t link_offset;   // where links_in_register: of the return address at a function's entry
   // In the frame that a signal handler is called with: from where the kernel has put down the alternate
-  // stack (uc_stack) to the stack pointer of the code that was interrupted.
-  uint32_t frame_sp_distance;
+  // stack (uc_stack) to the stack pointer and the pc of the code that was interrupted.
+  uint32_t frame_sp_distance, frame_pc_distance;
 };
 
 // Code that a borrowed thread of another process runs to make system calls. It owes nothing to the
@@ -205,8 +205,6 @@ struct Patcher {
   // Calls leave the return address in a register: the guards of unwinders look for where functions have
   // kept it, and on other threads than the first with system calls (targets/support_link.h).
   bool links_in_register;
-  // There, where `return_mark_at` bytes in front of an address in an arena are these, it is a return point.
-  uint32_t return_mark, return_mark_at;
   uint32_t irelative_relocation; // type of the one that calls a resolver
 
   // Nothing when the bytes are no instruction or end in the middle of one. Never reads further.

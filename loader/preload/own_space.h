@@ -29,6 +29,7 @@ public:
     return std::vector<Leave>(codes.size(), Leave::clear);
   }
   Result<bool> refers_to(std::span<const CodeRange>) override { return true; } // this stack was not looked at
+  Result<bool> executes(std::span<const CodeRange>) override { return true; }
   // An emulator of user programs runs this one: the kernel knows another process than we see.
   bool is_emulated() const { return is_emulated_; }
 

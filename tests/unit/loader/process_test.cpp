@@ -297,10 +297,19 @@ TEST_F(ProcessTest, the_stack_below_a_handler_on_an_alternate_one_is_searched_to
   const CodeRange range{value, value + 1}, other{value + 1, value + 2};
   EXPECT_TRUE(*process->refers_to({&range, 1}));
   EXPECT_FALSE(*process->refers_to({&other, 1}));
-  CoveredCode code;
-  code.address = value - 1;
-  code.size = 5;
-  EXPECT_EQ(process->leave({&code, 1})->front(), Leave::busy);
+  // The handler came from kill(), which was called by a function that is only returned to.
+  const auto code = [](auto* function, uint64_t size) {
+    const auto at = reinterpret_cast<uint64_t>(function);
+    return CodeRange{at, at + size};
+  };
+  const CodeRange interrupted = code(&::kill, 64), caller = code(&wait_with_a_value_on_the_stack, 64);
+  EXPECT_TRUE(*process->executes({&interrupted, 1}));
+  EXPECT_TRUE(*process->refers_to({&caller, 1}));
+  EXPECT_FALSE(*process->executes({&caller, 1}));
+  CoveredCode covered;
+  covered.address = value - 1;
+  covered.size = 5;
+  EXPECT_EQ(process->leave({&covered, 1})->front(), Leave::busy);
   process->detach();
   shared_->stop = 1;
   EXPECT_EQ(join(), 0);
