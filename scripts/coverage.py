@@ -161,7 +161,11 @@ table of libbpf-tools with what is true; `scripts/coverage.sh --tools` makes tha
 
 
 def section(name, title, results):
-    lines = ["## " + title[0].upper() + title[1:], ""] + tables(results)
+    lines = ["## " + title[0].upper() + title[1:], ""]
+    if os.path.exists(os.path.join(FOLDER, name, "summary")):
+        with open(os.path.join(FOLDER, name, "summary")) as summary:
+            lines += [summary.read().strip(), ""]
+    lines += tables(results)
     if name != "selftests":
         lines += ["| object | |", "|---|---|"] + tool_rows(results) + [""]
     return "\n".join(lines)

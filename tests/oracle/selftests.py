@@ -9,7 +9,8 @@ is annotated with. Only program kinds with a context that exists here count. Fai
 the kernel refuses is accepted, or if fewer are accepted than before. Exit status 77 is a skip.
 
 usage: selftests.py BPF_AOTC SCRATCH_DIRECTORY
-       selftests.py --compile DIRECTORY    leaves the objects of all selftests there (scripts/coverage.sh)
+       selftests.py --compile DIRECTORY [N]    leaves the objects of all selftests there, or of the first
+                                               N sources (scripts/coverage.sh)
 """
 import concurrent.futures
 import glob
@@ -92,20 +93,24 @@ def judge(aotc, target):
     return [(p["section"], p["name"], p["verdict"], p["code"]) for p in programs]
 
 
-def compile_all(directory):
+def compile_all(directory, limit=None):
     os.makedirs(directory, exist_ok=True)
     scratch = os.path.join(directory, "tree")
     tree, include = prepare(scratch)
     sources = sorted(glob.glob(f"{tree}/tools/testing/selftests/bpf/progs/*.c"))
+    count = len(sources)
+    sources = sources[:limit]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         made = sum(t is not None for t in pool.map(lambda s: compile_one(s, tree, include, directory), sources))
     shutil.rmtree(scratch, ignore_errors=True)
-    print(f"{made} of {len(sources)} selftests compile here")
+    with open(os.path.join(directory, "summary"), "w") as out:
+        which = f"{count} sources" if limit is None else f"the first {len(sources)} of {count} sources, by name,"
+        out.write(f"{made} of {which} compile here.")
 
 
 def main():
     if sys.argv[1] == "--compile":
-        return compile_all(sys.argv[2])
+        return compile_all(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None)
     aotc, scratch = sys.argv[1], sys.argv[2]
     tree, include = prepare(scratch)
     sources = sorted(glob.glob(f"{tree}/tools/testing/selftests/bpf/progs/verifier_*.c"))
