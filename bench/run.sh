@@ -103,6 +103,14 @@ if wanted compile; then
   for _ in 1 2 3 4 5; do
     "$compiler" --time-report malloc_sizes.bpf.o -o timed.so 2>> compile.txt
   done
+  to_bpf=(clang-19 -g -O2 -target bpf -mcpu=v3 -I "$root/bench/exec" -I /usr/include/x86_64-linux-gnu)
+  for name in histo hashcnt siphash; do
+    "${to_bpf[@]}" -c "$root/bench/exec/programs/$name.c" -o "$name.bpf.o"
+  done
+  python3 "$root/bench/large.py" 16000 > large.c
+  "${to_bpf[@]}" -c large.c -o large.bpf.o
+  python3 "$root/bench/compile.py" "$compiler" 10 malloc_sizes.bpf.o sensor.bpf.o histo.bpf.o hashcnt.bpf.o \
+    siphash.bpf.o large.bpf.o > process.txt
 fi
 
 "$loader" --version | head -n 1 > version.txt

@@ -19,6 +19,12 @@ BARS = {
     ("attach", "total, 1 thread"): (2, "ms"),
     ("memory", "resident"): (512, "KiB"),
     ("sizes", "malloc_sizes.so"): (16, "KiB"),
+    ("process", "malloc_sizes"): (25, "ms"),
+    ("process", "sensor"): (25, "ms"),
+    ("process", "histo"): (25, "ms"),
+    ("process", "hashcnt"): (25, "ms"),
+    ("process", "siphash"): (25, "ms"),
+    ("process", "large"): (2000, "ms"),
 }
 
 
@@ -142,6 +148,11 @@ def compile_time(folder):
     return rows
 
 
+def process(folder):
+    return [row("process", name, "ms", float(least), least=float(least), median=float(median), peak=float(peak))
+            for name, least, median, peak in lines(folder, "process.txt") or []]
+
+
 def about(folder):
     model = "unknown CPU"
     with open("/proc/cpuinfo") as file:
@@ -172,6 +183,7 @@ TITLES = {
     "memory": "What the process has more of: KiB",
     "sizes": "Sizes: KiB",
     "compile": "bpf-aotc on malloc_sizes.bpf.o, by stage: milliseconds of processor time, the least of 5",
+    "process": "bpf-aotc, the whole process: milliseconds of processor time, the least of 10; peak memory in MiB",
 }
 
 
@@ -197,11 +209,13 @@ def text(head, rows):
             names += ["kernel adds", "times ours"]
         if section == "sizes":
             names = ["size"]
+        if section == "process":
+            names = ["least", "median", "peak"]
         out.append(f"{'':<30}" + "".join(f"{name:>12}" for name in names) + "   bar")
         for one in mine:
             known = {"plain": one.get("plain_least"), "least": one.get("least"), "median": one.get("median"),
                      "added": one["figure"], "ratio": one.get("ratio"), "kernel adds": one.get("kernel_added"),
-                     "times ours": one.get("kernel_times"), "size": one["figure"]}
+                     "times ours": one.get("kernel_times"), "size": one["figure"], "peak": one.get("peak")}
             line = f"{one['row']:<30}" + "".join(cell(known[name], 12) for name in names)
             if "bar" in one:
                 line += f"   {one['bar']} {one['unit']}: {'met' if one['met'] else 'not met'}"
@@ -212,7 +226,8 @@ def text(head, rows):
 def main():
     folder = sys.argv[1]
     head = about(folder)
-    rows = probes(folder) + start(folder) + attach(folder) + sizes(folder) + compile_time(folder)
+    rows = probes(folder) + start(folder) + attach(folder) + sizes(folder)
+    rows += compile_time(folder) + process(folder)
     if not rows:
         fail("nothing was measured")
     if "--json" in sys.argv:
