@@ -40,7 +40,7 @@ before=$reply
 ask spin
 what="--attach on_entry=uprobe:/board/service:work --attach on_return=uretprobe:/board/service:work"
 kills=0
-step=19
+step=13
 n=$((1 + $(date +%s) % step))
 while :; do
   /board/killer $n /bin/bpf-aot attach -p $service -o /tmp/out.txt $what /board/count.so >/tmp/how 2>/tmp/err </dev/null
@@ -54,7 +54,7 @@ while :; do
   [ $((kills % 2)) = 0 ] || for id in $(bpf-aot list | grep -oE '^[0-9]+'); do bpf-aot detach $id >/dev/null 2>&1; done
 done
 echo "the last one: $ended"
-[ $kills -ge 10 ] && echo "killed often enough" || echo "killed $kills times"
+[ $kills -ge 6 ] && echo "killed often enough" || echo "killed $kills times"
 for id in $(bpf-aot list | grep -oE '^[0-9]+'); do bpf-aot detach $id 2>&1; done
 ask stop
 echo "wrong ${reply##* }"
