@@ -40,7 +40,7 @@ before=$reply
 ask spin
 what="--attach on_entry=uprobe:/board/service:work --attach on_return=uretprobe:/board/service:work"
 kills=0
-step=13
+step=19
 n=$((1 + $(date +%s) % step))
 while :; do
   /board/killer $n /bin/bpf-aot attach -p $service -o /tmp/out.txt $what /board/count.so >/tmp/how 2>/tmp/err </dev/null
