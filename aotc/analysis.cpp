@@ -65,14 +65,14 @@ Diagnostic unsupported_kind(const bpf::ProgramEntry& entry) {
 // Whether there is anything to look at. --verify-only judges every program whose context is known,
 // also where nothing can run it yet.
 bool is_judged(const bpf::SectionInfo& kind, const CompileOptions& options) {
-  return is_supported(kind.kind) || (options.action == Action::verify &&
+  return is_supported(kind) || (options.action == Action::verify &&
                                      context_layout(kind, bpf::CtxMachine::unknown).size != 0);
 }
 
 // The registers that a probe reads have no meaning while the machine is not known.
 std::optional<Diagnostic> check_machine(const verifier::VerifiedProgram& verified) {
   const bpf::Program& program = verified.program();
-  if (program.kind.kind != bpf::ProgramKind::probe ||
+  if (!has_registers(image_kind(program.kind)) ||
       program.ctx_machine != bpf::CtxMachine::unknown || verified.facts().ctx_reads.empty())
     return std::nullopt;
   const bpf::InsnIndex insn = verified.facts().ctx_reads.front();
@@ -152,7 +152,7 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
     ProgramVerdict verdict;
     verdict.section = entry.section;
     verdict.name = entry.name;
-    verdict.is_supported_kind = is_supported(entry.kind.kind);
+    verdict.is_supported_kind = is_supported(entry.kind);
     verdict.is_buffer_kind = entry.kind.kind == bpf::ProgramKind::socket_filter ||
                              entry.kind.kind == bpf::ProgramKind::xdp ||
                              entry.kind.kind == bpf::ProgramKind::tc;
@@ -255,7 +255,7 @@ std::string list_as_text(const bpf::Object& object) {
   std::string text;
   for (const bpf::ProgramEntry& entry : object.programs)
     text += "program  " + entry.name + "  " + entry.section +
-            (is_supported(entry.kind.kind) ? "" : "  (left out: kind is not supported)") + "\n";
+            (is_supported(entry.kind) ? "" : "  (left out: kind is not supported)") + "\n";
   for (const bpf::MapDef& map : object.maps)
     text += "map      " + map.name + "  " + bpf::map_type_name(map.type) + "  key " +
             std::to_string(map.key_size) + "  value " + std::to_string(map.value_size) +
@@ -273,7 +273,7 @@ std::string list_as_json(const bpf::Object& object) {
         .key("section")
         .value(entry.section)
         .key("supported")
-        .value(is_supported(entry.kind.kind))
+        .value(is_supported(entry.kind))
         .end_object();
   json.end_array().key("maps").begin_array();
   for (const bpf::MapDef& map : object.maps)

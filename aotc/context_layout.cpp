@@ -26,27 +26,37 @@ verifier::CtxLayout register_file(const targets::Target* machine) {
 
 } // namespace
 
-uint32_t image_kind(bpf::ProgramKind kind) {
-  switch (kind) {
+uint32_t image_kind(const bpf::SectionInfo& kind) {
+  switch (kind.kind) {
   case bpf::ProgramKind::probe: return BPFAOT_KIND_PROBE;
   case bpf::ProgramKind::syscall: return BPFAOT_KIND_SYSCALL;
   case bpf::ProgramKind::raw_tracepoint: return BPFAOT_KIND_RAW_TP;
   case bpf::ProgramKind::socket_filter: return BPFAOT_KIND_SOCKET;
   case bpf::ProgramKind::xdp: return BPFAOT_KIND_XDP;
   case bpf::ProgramKind::tc: return BPFAOT_KIND_TC;
-  case bpf::ProgramKind::usdt:
-  case bpf::ProgramKind::ksyscall:
+  case bpf::ProgramKind::usdt: return BPFAOT_KIND_USDT;
+  case bpf::ProgramKind::ksyscall: return BPFAOT_KIND_KSYSCALL;
+  case bpf::ProgramKind::perf_event: return BPFAOT_KIND_PERF_EVENT;
   case bpf::ProgramKind::tracepoint:
+    // Only the records of system calls are the same everywhere; a process makes these events too.
+    return kind.symbol.empty() || kind.symbol.starts_with("syscalls/sys_") ||
+                   kind.symbol.starts_with("raw_syscalls/sys_")
+               ? BPFAOT_KIND_TRACEPOINT
+               : BPFAOT_KIND_NONE;
   case bpf::ProgramKind::tp_btf:
-  case bpf::ProgramKind::perf_event:
   case bpf::ProgramKind::kernel_only:
   case bpf::ProgramKind::unknown: break;
   }
   return BPFAOT_KIND_NONE;
 }
 
-bool is_supported(bpf::ProgramKind kind) {
+bool is_supported(const bpf::SectionInfo& kind) {
   return image_kind(kind) != BPFAOT_KIND_NONE;
+}
+
+bool has_registers(uint32_t kind) {
+  return kind == BPFAOT_KIND_PROBE || kind == BPFAOT_KIND_USDT || kind == BPFAOT_KIND_KSYSCALL ||
+         kind == BPFAOT_KIND_PERF_EVENT;
 }
 
 const targets::Target* machine_of(bpf::CtxMachine machine) {
@@ -62,7 +72,8 @@ const targets::Target* machine_of(bpf::CtxMachine machine) {
 }
 
 verifier::CtxLayout context_layout(const bpf::SectionInfo& kind, bpf::CtxMachine machine) {
-  if (kind.kind == bpf::ProgramKind::probe)
+  if (kind.kind == bpf::ProgramKind::probe || kind.kind == bpf::ProgramKind::usdt ||
+      kind.kind == bpf::ProgramKind::ksyscall)
     return register_file(machine_of(machine));
   if (kind.kind == bpf::ProgramKind::syscall)
     return {.name = "buffer", .size = kSyscallContext, .fields = {}, .writable = true};

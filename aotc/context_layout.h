@@ -11,9 +11,11 @@
 namespace bpfaot::aotc {
 
 // Kinds that can run in a process.
-bool is_supported(bpf::ProgramKind kind);
+bool is_supported(const bpf::SectionInfo& kind);
 // BPFAOT_KIND_* of include/bpfaot/abi.h.
-uint32_t image_kind(bpf::ProgramKind kind);
+uint32_t image_kind(const bpf::SectionInfo& kind);
+// Whether the context begins with the registers of a machine: BPFAOT_KIND_*.
+bool has_registers(uint32_t image_kind);
 // Null when the object does not tell.
 const targets::Target* machine_of(bpf::CtxMachine machine);
 // When the machine of a probe is not known, any aligned access is allowed here, and a program that

@@ -264,7 +264,7 @@ Status FunctionLowering::lower(const bpf::LoadImm64& insn) {
                                   insn.imm >> 32));
     return {};
   case bpf::Imm64Kind::func:
-    set_ptr(insn.dst, program_.functions[insn.imm & UINT32_MAX]);
+    set_ptr(insn.dst, program_.callback(bpf::FuncId(insn.imm & UINT32_MAX)));
     return {};
   case bpf::Imm64Kind::ksym:
   case bpf::Imm64Kind::map_index:

@@ -23,6 +23,7 @@
 #include "bpf/helpers.h"
 
 #include <array>
+#include <map>
 #include <optional>
 
 namespace bpfaot::aotc {
@@ -35,10 +36,13 @@ struct ProgramLowering {
   LoweredProgram result;
   // By FuncId: bytes of the frame that helpers done on the spot read; empty until somebody asked.
   std::optional<std::vector<std::vector<verifier::ByteRange>>> stack_reads = {};
+  std::map<uint32_t, llvm::Function*> callbacks = {}; // by FuncId
 
   const bpf::Program& program() const { return verified.program(); }
   const verifier::Facts& facts() const { return verified.facts(); }
   // A diagnostic about an instruction: program, source line, slot, text.
+  // The form in which minirt calls a function back: i64 (env, i64, ptr, ptr, ptr).
+  llvm::Function* callback(bpf::FuncId id);
   Failure fail_at(bpf::InsnIndex insn, Code code, std::string message) const;
 };
 

@@ -23,7 +23,8 @@ std::vector<uint8_t> bytes_of(const std::string& text) {
 // One program that may be attached decides for all: they share minirt's functions.
 RegisterUse register_use(std::span<const verifier::VerifiedProgram> programs) {
   const bool attached = std::any_of(programs.begin(), programs.end(), [](const auto& verified) {
-    return image_kind(verified.program().kind.kind) == BPFAOT_KIND_PROBE;
+    const uint32_t kind = image_kind(verified.program().kind);
+    return has_registers(kind) || kind == BPFAOT_KIND_TRACEPOINT;
   });
   return attached ? RegisterUse::general_only : RegisterUse::all;
 }

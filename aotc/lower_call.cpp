@@ -21,6 +21,37 @@ bool is_array(const bpf::MapDef& map) {
 
 } // namespace
 
+// Parameters of functions are pointers or numbers as the verifier's facts say; a helper knows one
+// form. Once everything is inlined the conversions are gone.
+llvm::Function* ProgramLowering::callback(bpf::FuncId id) {
+  llvm::Function*& made = callbacks[id.value];
+  if (made != nullptr)
+    return made;
+  llvm::Function* callee = functions[id.value];
+  llvm::IRBuilder<> builder(module.context());
+  llvm::Type *word = builder.getInt64Ty(), *pointer = builder.getPtrTy();
+  made = module.create_function(
+      llvm::FunctionType::get(word, {pointer, word, pointer, pointer, pointer}, false),
+      "callback." + callee->getName().str());
+  builder.SetInsertPoint(llvm::BasicBlock::Create(module.context(), "entry", made));
+  std::vector<llvm::Value*> arguments = {made->getArg(0)};
+  for (uint32_t i = 1; i < callee->arg_size(); ++i) {
+    llvm::Type* wanted = callee->getArg(i)->getType();
+    llvm::Value* given = i < made->arg_size() ? made->getArg(i) : nullptr;
+    if (given == nullptr)
+      arguments.push_back(llvm::Constant::getNullValue(wanted));
+    else if (given->getType() == wanted)
+      arguments.push_back(given);
+    else
+      arguments.push_back(wanted->isPointerTy() ? builder.CreateIntToPtr(given, wanted)
+                                                : builder.CreatePtrToInt(given, wanted));
+  }
+  llvm::Value* result = builder.CreateCall(callee, arguments);
+  builder.CreateRet(result->getType()->isPointerTy() ? builder.CreatePtrToInt(result, word)
+                                                     : result);
+  return made;
+}
+
 // What the program gains by this call: capabilities, and the flags of its entry glue.
 Status FunctionLowering::note_helper(const bpf::HelperInfo& helper) {
   LoweredProgram& result = program_.result;
@@ -62,7 +93,7 @@ Status FunctionLowering::note_raw_context() {
     return program_.fail_at(at_, Code::kUnsupportedCtx,
                             "the context of a packet is read as memory, where the kernel has "
                             "structures that do not exist here");
-  if (program_.result.kind == BPFAOT_KIND_PROBE &&
+  if (has_registers(program_.result.kind) &&
       machine_of(program_.program().ctx_machine) != &program_.module.target())
     return program_.fail_at(
         at_, Code::kCtxNoCounterpart,

@@ -82,7 +82,7 @@ FunctionLowering::context_access(const verifier::RegFact& base_fact, Reg base, i
   Access result{.address = nullptr, .size = size, .align = llvm::Align(1)};
   if (is_packet_kind(program_.result.kind))
     return packet_context_access(base, off, size, is_store);
-  if (program_.result.kind != BPFAOT_KIND_PROBE) {
+  if (!has_registers(program_.result.kind)) {
     result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base),
                                   llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
     result.align = alignment(base_fact.align, off);
@@ -96,13 +96,23 @@ FunctionLowering::context_access(const verifier::RegFact& base_fact, Reg base, i
     return program_.fail_at(at_, Code::kLowering,
                             "the register file is accessed in a way that cannot be mapped");
   const uint64_t offset = base_fact.range.umin + static_cast<uint64_t>(int64_t{off});
+  const targets::Target& target = program_.module.target();
+  // struct bpf_perf_event_data: two words behind the registers.
+  const bool behind = program_.result.kind == BPFAOT_KIND_PERF_EVENT &&
+                      offset >= source->pt_regs_size &&
+                      offset + size <= uint64_t{source->pt_regs_size} + 16;
+  if (behind) {
+    const uint64_t place = offset - source->pt_regs_size + target.pt_regs_size;
+    result.address = b_.CreateGEP(b_.getInt8Ty(), get_ptr(base),
+                                  b_.getInt64(place - base_fact.range.umin));
+    return result;
+  }
   const targets::RegSlot* slot =
       offset <= UINT32_MAX ? targets::slot_at(*source, static_cast<uint32_t>(offset)) : nullptr;
   if (slot == nullptr || offset + size > slot->offset + slot->size)
     return program_.fail_at(at_, Code::kCtxNoCounterpart,
                             "offset " + std::to_string(offset) + " is no register of " +
                                 std::string(source->name));
-  const targets::Target& target = program_.module.target();
   const targets::RegSlot* own =
       targets::counterpart(*source, *slot, target, program_.program().kind.is_return);
   if (own == nullptr)

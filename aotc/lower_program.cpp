@@ -110,7 +110,7 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
 Result<LoweredProgram> lower_program(ModuleLowering& module,
                                      const verifier::VerifiedProgram& verified, uint32_t index) {
   ProgramLowering program{module, verified, {}, {}};
-  program.result.kind = image_kind(verified.program().kind.kind);
+  program.result.kind = image_kind(verified.program().kind);
   const auto& functions = verified.program().functions;
   for (uint32_t i = 0; i < functions.size(); ++i) {
     const std::string name =

@@ -31,6 +31,8 @@ enum class HelperArg : uint8_t {
   size_or_zero,
   const_size,
   record,
+  callback,
+  stack_or_null,
 };
 enum class HelperRet : uint8_t { integer, nothing, map_value_or_null, memory_or_null };
 

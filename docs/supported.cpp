@@ -53,7 +53,7 @@ void print_maps() {
                   return upper;
                 }().c_str(),
                 map.per_cpu                                     ? "one for each CPU slot"
-                : map.map_class == bpf::map_class::keyed        ? "shared by all CPUs"
+                : (map.map_class & bpf::map_class::keyed) != 0  ? "shared by all CPUs"
                 : map.map_class == bpf::map_class::queue_stack  ? "in order, without keys"
                 : map.map_class == bpf::map_class::stack_trace  ? "stacks by their hash"
                 : map.map_class == bpf::map_class::cgroup_array ? "one implicit cgroup: every task is in it"
@@ -88,6 +88,12 @@ void print_kinds() {
   print_sections(ProgramKind::syscall, "a buffer", "`test-run`");
   print_sections(ProgramKind::raw_tracepoint, "an array of 64-bit values", "`test-run`");
   print_sections(ProgramKind::socket_filter, "`struct __sk_buff`", "`test-run`, on a [packet](packets.md)");
+  print_sections(ProgramKind::usdt, "`struct pt_regs`", "`test-run`; nothing attaches them yet");
+  print_sections(ProgramKind::ksyscall, "`struct pt_regs`", "as the row above");
+  print_sections(ProgramKind::tracepoint,
+                 "the record of a system call (`syscalls/…`, `raw_syscalls/…`; others are left out)",
+                 "as the row above");
+  print_sections(ProgramKind::perf_event, "`struct bpf_perf_event_data`", "as the row above");
   print_sections(ProgramKind::xdp, "`struct xdp_md`", "`test-run`, on a packet");
   print_sections(ProgramKind::tc, "`struct __sk_buff`", "`test-run`, on a packet");
   std::printf("\nA section name says what a program may read, not where it must go: any program of the "
@@ -97,7 +103,9 @@ void print_kinds() {
   for (const SectionRow& row : kSections)
     switch (row.kind) {
     case ProgramKind::probe: case ProgramKind::syscall: case ProgramKind::raw_tracepoint:
-    case ProgramKind::socket_filter: case ProgramKind::xdp: case ProgramKind::tc: break;
+    case ProgramKind::socket_filter: case ProgramKind::xdp: case ProgramKind::tc:
+    case ProgramKind::usdt: case ProgramKind::ksyscall: case ProgramKind::tracepoint:
+    case ProgramKind::perf_event: break;
     default: others += (others.empty() ? "`" : ", `") + std::string(row.prefix) + "`";
     }
   std::printf("%s.\n\n", others.c_str());

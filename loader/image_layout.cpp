@@ -104,7 +104,7 @@ Status Image::check_relocations() {
 
 Status Image::check_entries() const {
   for (const bpfaot_program& program : programs_) {
-    if (program.kind == BPFAOT_KIND_NONE || program.kind > BPFAOT_KIND_TC)
+    if (program.kind == BPFAOT_KIND_NONE || program.kind > BPFAOT_KIND_PERF_EVENT)
       return damaged("program '" + std::string(string(program.name)) + "' is of unknown kind " +
                      std::to_string(program.kind));
     const uint64_t entry = entry_address(program);

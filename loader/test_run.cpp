@@ -88,8 +88,11 @@ Failure refuse(const Image& image, uint32_t program, std::string why) {
 // Bytes of context that the program may touch.
 Result<uint64_t> context_size(const Image& image, uint32_t program, std::span<const uint8_t> data) {
   const uint32_t kind = image.programs()[program].kind;
-  if (kind == BPFAOT_KIND_PROBE) {
-    const uint64_t registers = targets::host().pt_regs_size;
+  if (kind == BPFAOT_KIND_PROBE || kind == BPFAOT_KIND_USDT || kind == BPFAOT_KIND_KSYSCALL ||
+      kind == BPFAOT_KIND_PERF_EVENT) {
+    constexpr uint64_t kPerfEvent = 16; // sample_period and addr
+    const uint64_t registers =
+        targets::host().pt_regs_size + (kind == BPFAOT_KIND_PERF_EVENT ? kPerfEvent : 0);
     if (data.size() > registers)
       return refuse(image, program, "reads the registers of a process, which have " +
                                         std::to_string(registers) + " bytes; the data has " +
@@ -101,7 +104,7 @@ Result<uint64_t> context_size(const Image& image, uint32_t program, std::span<co
       return refuse(image, program, std::move(problem));
     return packet_memory();
   }
-  if (kind != BPFAOT_KIND_SYSCALL && kind != BPFAOT_KIND_RAW_TP)
+  if (kind != BPFAOT_KIND_SYSCALL && kind != BPFAOT_KIND_RAW_TP && kind != BPFAOT_KIND_TRACEPOINT)
     return refuse(image, program, "is of a kind whose context cannot be made here");
   return std::max<uint64_t>(data.size(), kTestBuffer);
 }

@@ -609,6 +609,16 @@ static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t* to) {
   return true;
 }
 
+RT_SLOW uint32_t rt_hash_next_live(const struct bpfaot_map_header* header, void* data,
+                                   uint32_t after, void* key) {
+  struct rt_map m = rt_map_of_header(header, data);
+  uint32_t used = rt_load(&head_of(m)->used);
+  for (uint32_t i = after + 1; i <= used && i <= m.max_entries; i++)
+    if (copy_live_key(m, i, (uint8_t*)key))
+      return i;
+  return 0;
+}
+
 /* In order of element indexes: touches only elements that were ever used. An unknown key starts
  * from the first, as in the kernel. */
 int64_t rt_hash_next_key(const struct bpfaot_map_header* header, void* data, const void* key,
@@ -617,10 +627,5 @@ int64_t rt_hash_next_key(const struct bpfaot_map_header* header, void* data, con
   struct position at = {.index = 0};
   if (key && !find(m, rt_hash_key(key, m.key_size), key, &at))
     at.index = 0;
-  uint32_t used = rt_load(&head_of(m)->used);
-  for (uint32_t i = at.index + 1; i <= used && i <= m.max_entries; i++) {
-    if (copy_live_key(m, i, next))
-      return 0;
-  }
-  return -RT_ENOENT;
+  return rt_hash_next_live(header, data, at.index, next) ? 0 : -RT_ENOENT;
 }

@@ -161,6 +161,9 @@ RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* dat
 /* Frees an element that we held BUSY and that was deleted meanwhile. */
 RT_COLD void rt_hash_release_deleted(const struct bpfaot_map_header* header, void* data,
                                      struct rt_hash_element* e, uint64_t busy);
+/* The element after element `after` (0: the first) that is in the map, its key copied; 0 at the end. */
+RT_SLOW uint32_t rt_hash_next_live(const struct bpfaot_map_header* header, void* data,
+                                   uint32_t after, void* key);
 int64_t rt_hash_next_key(const struct bpfaot_map_header* header, void* data, const void* key,
                          void* next);
 

@@ -62,6 +62,13 @@ void __bpfaot_rt_ringbuf_submit(rt_env* env, void* record, uint64_t flags);
 void __bpfaot_rt_ringbuf_discard(rt_env* env, void* record, uint64_t flags);
 uint64_t __bpfaot_rt_ringbuf_query(rt_env* env, rt_desc* map, uint64_t what);
 
+/* Functions of the program that a helper calls. */
+typedef uint64_t rt_callback(rt_env* env, uint64_t a, void* b, void* c, void* d);
+uint64_t __bpfaot_rt_loop(rt_env* env, uint64_t count, rt_callback* callback, void* ctx,
+                          uint64_t flags);
+uint64_t __bpfaot_rt_for_each_map_elem(rt_env* env, rt_desc* map, rt_callback* callback, void* ctx,
+                                       uint64_t flags);
+
 /* Packets: ctx is a struct bpfaot_packet. */
 uint64_t __bpfaot_rt_skb_load_bytes(rt_env* env, void* ctx, uint64_t offset, void* to,
                                     uint64_t size);

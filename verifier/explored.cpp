@@ -5,6 +5,7 @@
 // chosen by the number of steps on real programs.
 #include "verifier/explored.h"
 
+#include "bpf/helpers.h"
 #include "verifier/widen.h"
 
 #include <algorithm>
@@ -28,6 +29,13 @@ bool has_paid(const State& earlier, const State& now) {
   return false;
 }
 
+// After the call of a helper with a callback the paths of all numbers of calls meet.
+bool calls_back(int32_t helper) {
+  const HelperInfo* info = find_helper(helper);
+  return info != nullptr && std::find(info->args.begin(), info->args.end(),
+                                      HelperArg::callback) != info->args.end();
+}
+
 } // namespace
 
 Explored::Explored(const Program& program, const Liveness& liveness)
@@ -38,6 +46,9 @@ Explored::Explored(const Program& program, const Liveness& liveness)
       join_points_[at.target.value] = true;
     const bool calls =
         std::holds_alternative<CallLocal>(at.insn) || std::holds_alternative<CallIndirect>(at.insn);
+    const auto* helper = std::get_if<CallHelper>(&at.insn);
+    if (helper != nullptr && i + 1 < join_points_.size() && calls_back(helper->id))
+      join_points_[i + 1] = true;
     if (calls && i + 1 < join_points_.size())
       join_points_[i + 1] = true;
   }

@@ -23,7 +23,8 @@ public:
       return false;
     for (size_t i = 0; i < old_.frames.size(); ++i)
       if (old_.frames[i].func != new_.frames[i].func ||
-          old_.frames[i].call_site != new_.frames[i].call_site)
+          old_.frames[i].call_site != new_.frames[i].call_site ||
+          (old_.frames[i].iteration == 0) != (new_.frames[i].iteration == 0))
         return false;
     for (size_t i = old_.frames.size(); i > 0; --i)
       if (!frame(i - 1))
@@ -56,7 +57,7 @@ private:
   bool value(const RegState& old_reg, const RegState& new_reg) {
     // Types must agree, "never written" included: bpf_trace_printk() may be passed such registers.
     if (old_reg.type != new_reg.type || old_reg.maybe_null != new_reg.maybe_null ||
-        old_reg.object != new_reg.object)
+        old_reg.object != new_reg.object || old_reg.read_only != new_reg.read_only)
       return false;
     if (old_reg.is_packet()) {
       // What was proven about the old group must hold for the new one.
@@ -149,6 +150,9 @@ private:
       const InsnIndex call = old_.frames[index + 1].call_site;
       live.stack = liveness_.before(call).stack;
       live.regs = liveness_.before(call.next()).regs & 0x3c0;
+      // The helper that called a callback calls it again with what it was given.
+      if (old_.frames[index + 1].iteration != 0)
+        live.regs = static_cast<uint16_t>(live.regs | (liveness_.before(call).regs & 0x3e));
     }
     for (size_t r = 0; r < 10; ++r)
       if ((live.regs >> r & 1) != 0 && !value(old_frame.regs[r], new_frame.regs[r]))

@@ -52,7 +52,7 @@ std::string Walker::describe(const RegState& reg) const {
            std::to_string(map(reg.object).value_size) + " bytes)" + offset();
   case Type::stack: return "a pointer to the stack" + offset();
   case Type::memory:
-    return "a pointer" + or_null + " to a record of " + std::to_string(reg.size) + " bytes" +
+    return "a pointer" + or_null + (reg.read_only ? " to a key of " : " to a record of ") + std::to_string(reg.size) + " bytes" +
            offset();
   case Type::function: return "the address of a function";
   case Type::packet:

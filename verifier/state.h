@@ -48,6 +48,7 @@ struct RegState {
       0;             // map_handle, map_value, memory: MapId; stack: frame number; function: FuncId
   // memory: bytes; packet, packet_meta: so many bytes from the group's base are in the packet
   uint32_t size = 0;
+  bool read_only = false; // memory: a key
   // Members of an equality group differ by constants: value - delta is the same number (modulo
   // 2^64) in all of them. packet, packet_meta: distance from the group's base.
   uint64_t delta = 0;
@@ -102,6 +103,10 @@ struct Frame {
   bpf::InsnIndex call_site; // in the caller's function; invalid in the first frame
   uint32_t activation = 0;  // which call this is: no other frame of the walk has it
   uint32_t may_gotos = 0;   // iterations taken from this call's budget of may_goto
+  // A callback that a helper calls: which call of it this is, from 1. 0: called by an instruction.
+  uint64_t iteration = 0;
+  int32_t helper = 0; // callbacks: who calls
+  uint32_t last_id_at_entry = 0; // callbacks: references with a greater id are of this call
 
   bool operator==(const Frame&) const = default;
   StackSlot& slot_at(int32_t offset); // offset < 0; grows the stack

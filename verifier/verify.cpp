@@ -68,11 +68,13 @@ Result<VerifiedProgram> verify(std::shared_ptr<const bpf::Program> program,
   const Thresholds thresholds(*program);
   Result<Facts> facts = walk(*program, options, &thresholds);
   // Widening may have lost a bound that the walk of every iteration keeps.
-  const bool has_may_goto =
+  const bool widens =
       std::any_of(program->insns.begin(), program->insns.end(), [](const bpf::ProgramInsn& at) {
-        return std::holds_alternative<bpf::MayGoto>(at.insn);
+        const auto* load = std::get_if<bpf::LoadImm64>(&at.insn);
+        return std::holds_alternative<bpf::MayGoto>(at.insn) ||
+               (load != nullptr && load->kind == bpf::Imm64Kind::func);
       });
-  if (!facts && has_may_goto) {
+  if (!facts && widens) {
     Result<Facts> exact = walk(*program, options, nullptr);
     if (exact || exact.error().code != Code::kStepLimit)
       facts = std::move(exact);

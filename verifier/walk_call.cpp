@@ -30,6 +30,22 @@ bool is_printk(int32_t helper) {
   return helper == 6 || helper == 177;
 }
 
+// Where there is a reason beyond "nobody has written it".
+const char* why_not(int32_t helper) {
+  switch (helper) {
+  case 169: // timer_init, _set_callback, _start, _cancel
+  case 170:
+  case 171:
+  case 172: return "a timer needs a thread to run its callback on, and a probe brings none into the process";
+  case 23: // redirect, clone_redirect, redirect_map, redirect_neigh, redirect_peer
+  case 13:
+  case 51:
+  case 152:
+  case 155: return "there is no network device in a process that a packet could be sent to";
+  default: return nullptr;
+  }
+}
+
 Reg argument_register(unsigned index) {
   return Reg{static_cast<uint8_t>(index + 1)};
 }
@@ -46,9 +62,13 @@ Status Walker::call_helper(int32_t id) {
   if (call.info == nullptr && kernel_helper_name(id).empty())
     return error(Code::kHelperInvalid, "there is no helper " + std::to_string(id),
                  "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
-  if (call.info == nullptr)
-    return error(Code::kHelperUnknown, helper_name(id) + " is not supported",
-                 "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
+  if (call.info == nullptr) {
+    Failure failure = error(Code::kHelperUnknown, helper_name(id) + " is not supported",
+                            "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
+    if (const char* reason = why_not(id))
+      failure.diagnostic().notes.emplace_back(reason);
+    return failure;
+  }
   TRY(check_kind_of(call));
   if ((call.info->flags & kHelperGpl) != 0)
     TRY(check_licence(helper_name(id)));
@@ -64,6 +84,9 @@ Status Walker::call_helper(int32_t id) {
     release(call.released_ref);
   if ((call.info->flags & kHelperMoves) != 0)
     forget_packet();
+  if (std::find(call.info->args.begin(), call.info->args.end(), HelperArg::callback) !=
+      call.info->args.end())
+    return call_back(*call.info, 0);
   for (uint8_t r = 0; r <= 5; ++r)
     assign(Reg{r}, {});
   set_result(call);
@@ -128,6 +151,9 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
     call.memory_size = arg.value.umin;
     return {};
   case HelperArg::record: return check_record(call, r);
+  case HelperArg::callback: return check_callback(r);
+  case HelperArg::stack_or_null:
+    return arg.type == Type::stack || arg.is_zero() ? Status{} : wrong("the stack, or 0");
   }
   return error(Code::kInternal, "a helper argument of an unknown class");
 }

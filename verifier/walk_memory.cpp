@@ -62,8 +62,11 @@ Status Walker::check_map_value(Reg base, int64_t off, uint64_t size, Access acce
 }
 
 // Fixed plus variable offset of a sized object.
-Status Walker::check_object(Reg base, int64_t off, uint64_t size, Access) {
+Status Walker::check_object(Reg base, int64_t off, uint64_t size, Access access) {
   const RegState& r = state_.reg(base);
+  if (r.read_only && access != Access::read)
+    return error(Code::kRodataWrite, "the key of an element cannot be changed", describe(r),
+                 "memory that may be written");
   const uint64_t object_size = r.type == Type::memory ? r.size : map_value_size(MapId(r.object));
   const Int128 first = Int128{r.value.smin} + off, last = Int128{r.value.smax} + off;
   if (first >= 0 && last + size <= object_size)

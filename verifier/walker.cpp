@@ -192,15 +192,7 @@ Status Walker::on(const bpf::CallIndirect& insn) {
 Status Walker::call_function(bpf::FuncId callee) {
   if (!callee.valid() || callee.value >= program_.functions.size())
     return error(Code::kInternal, "a call without a callee");
-  for (const Frame& frame : state_.frames)
-    if (frame.func == callee)
-      return error(Code::kCallDepth, "recursion is not allowed",
-                   program_.functions[callee.value].name + " is already on the call stack",
-                   "a function that does not call itself");
-  if (state_.frames.size() >= kMaxFrames)
-    return error(Code::kCallDepth, "too many nested calls",
-                 std::to_string(kMaxFrames + 1) + " frames",
-                 "at most " + std::to_string(kMaxFrames));
+  TRY(check_frames(state_, callee));
   calls_.insert({state_.top().func, callee});
   Frame frame;
   frame.func = callee;
@@ -249,6 +241,8 @@ Status Walker::on(const bpf::Exit&) {
     return error(Code::kStackEscape,
                  "a pointer to the stack of a function cannot be returned from it",
                  "r0 is " + describe(result), "memory that outlives the call");
+  if (state_.top().iteration != 0)
+    return leave_callback();
   const bpf::InsnIndex call = state_.top().call_site;
   RegState returned = result;
   state_.frames.pop_back();

@@ -126,6 +126,12 @@ private:
   void touch_stack_read(const RegState& base, int64_t off, uint64_t size);
   void note_stack_bytes(size_t frame, int64_t begin, int64_t end);
   std::optional<Scalar> constant_on_stack(const RegState& base, uint32_t size) const;
+  // walk_callback.cpp
+  Status check_callback(bpf::Reg r) const;
+  Status call_back(const bpf::HelperInfo& info, uint64_t iteration);
+  Status enter_callback(State& state, const bpf::HelperInfo& info, uint64_t iteration);
+  Status leave_callback();
+  Status check_frames(const State& state, bpf::FuncId callee) const;
   // walk_call.cpp
   Status on(const bpf::CallHelper& insn);
   Status call_helper(int32_t id);

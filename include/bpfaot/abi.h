@@ -128,6 +128,10 @@ enum bpfaot_kind {
   BPFAOT_KIND_SOCKET = 4,  /* buffer kinds */
   BPFAOT_KIND_XDP = 5,
   BPFAOT_KIND_TC = 6,
+  BPFAOT_KIND_USDT = 7,       /* ctx as for PROBE; from here on: nothing attaches them yet */
+  BPFAOT_KIND_KSYSCALL = 8,   /* ctx as for PROBE */
+  BPFAOT_KIND_TRACEPOINT = 9, /* ctx is the record of a system-call tracepoint, 8 common bytes first */
+  BPFAOT_KIND_PERF_EVENT = 10, /* ctx is pt_regs of the target, then u64 sample_period, addr */
 };
 
 enum { /* bpfaot_program.flags */

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-# The body of results-*.test: `machine` runs every program of results.bpf.c on four inputs, natively or
-# under qemu-user, and the kernel is the oracle.
+# The body of results-*.test and callbacks-*.test: `machine` runs every program of results.bpf.c or
+# `source`.bpf.c on four inputs, natively or under qemu-user, and the kernel is the oracle.
 need jq
-bpf_object results
-programs=$(grep -A1 'SEC("syscall")' "$system_dir/programs/results.bpf.c" | sed -nE 's/^int ([a-z0-9_]+)\(.*/\1/p')
+: "${source:=results}"
+bpf_object "$source"
+programs=$(aotc --list --json "$tmp/$source.bpf.o" | jq -r ".programs[].name")
 # native words of the machine, which are little-endian on all three
 words() { perl -e 'no warnings; print pack "Q<*", map { /^0x/ ? hex : $_ } @ARGV' -- "$@"; }
 words 1 2 3 4 >"$tmp/in1"
@@ -12,17 +13,17 @@ words 0x123456789abcdef 0xfff1 0x80ff7f01 0xdeadbeef00000033 >"$tmp/in3"
 words -1 -1 -1 -1 >"$tmp/in4"
 
 gcc -g -O1 "$system_dir/kernel_oracle.c" -o "$tmp/kernel_oracle" -lbpf -lelf -lz || fail "kernel_oracle"
-aotc -t "$machine" "$tmp/results.bpf.o" -o "$tmp/results.so" >"$tmp/aotc.out" 2>"$tmp/aotc.err" || fail "bpf-aotc: status $?"
+aotc -t "$machine" "$tmp/$source.bpf.o" -o "$tmp/$source.so" >"$tmp/aotc.out" 2>"$tmp/aotc.err" || fail "bpf-aotc: status $?"
 checked=0 refused=0 wrong=0
 for program in $programs; do
   for n in 1 2 3 4; do
-    want=$(timeout 60 "$tmp/kernel_oracle" test-run "$tmp/results.bpf.o" "$program" "$tmp/in$n" 2>"$tmp/kernel.err")
+    want=$(timeout 60 "$tmp/kernel_oracle" test-run "$tmp/$source.bpf.o" "$program" "$tmp/in$n" 2>"$tmp/kernel.err")
     case $? in
       0) want=$(sed -n 's/^retval=//p' <<<"$want") ;;
       77) reason=$want refused=$((refused + 1)); continue ;;
       *) fail "kernel_oracle: $program" ;;
     esac
-    aot test-run "$tmp/results.so" --program "$program" --data-in "$tmp/in$n" --repeat 1 --json >"$tmp/run.json" 2>"$tmp/run.err" ||
+    aot test-run "$tmp/$source.so" --program "$program" --data-in "$tmp/in$n" --repeat 1 --json >"$tmp/run.json" 2>"$tmp/run.err" ||
       fail "test-run of $program: status $?"
     got=$(jq -r .retval "$tmp/run.json")
     checked=$((checked + 1))
