@@ -19,7 +19,7 @@ int good(void *ctx) { return 7; }
 SEC("fentry/do_unlinkat")
 int in_kernel(void *ctx) { return 0; }
 
-SEC("tracepoint/syscalls/sys_enter_openat")
+SEC("tracepoint/sched/sched_switch")
 int on_tracepoint(void *ctx) { return 0; }
 
 #ifdef WITH_BAD
