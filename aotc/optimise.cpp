@@ -10,6 +10,8 @@
 
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Passes/PassBuilder.h>
@@ -277,6 +279,24 @@ llvm::ModulePassManager program_passes(llvm::PassBuilder& builder, const llvm::M
   return passes;
 }
 
+// LLVM 19 frees a frame of eight bytes on x86_64 by popping into a register that it takes for one
+// the caller gives up, such as rcx, also in functions that promise to keep it. So the frame of such
+// a function is never that small.
+void widen_preserving_frames(llvm::Module& module) {
+  llvm::LLVMContext& context = module.getContext();
+  llvm::Type* room = llvm::ArrayType::get(llvm::Type::getInt64Ty(context), 2);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context),
+                                       {llvm::PointerType::getUnqual(context)}, false);
+  llvm::InlineAsm* nothing = llvm::InlineAsm::get(type, "", "=*m", true);
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration() || function.getCallingConv() != llvm::CallingConv::PreserveMost)
+      continue;
+    llvm::IRBuilder<> builder(&*function.getEntryBlock().getFirstInsertionPt());
+    llvm::CallInst* use = builder.CreateCall(type, nothing, {builder.CreateAlloca(room)});
+    use->addParamAttr(0, llvm::Attribute::get(context, llvm::Attribute::ElementType, room));
+  }
+}
+
 } // namespace
 
 llvm::TargetLibraryInfoImpl known_library(const llvm::Module& module) {
@@ -304,10 +324,11 @@ void optimise(llvm::Module& module, llvm::TargetMachine& machine, int level, boo
                       : optimiser.builder().buildPerModuleDefaultPipeline(
                             size ? llvm::OptimizationLevel::Os : *kLevels[level]),
                   module);
-    return;
+  } else {
+    inline_helpers(module);
+    optimiser.run(program_passes(optimiser.builder(), module), module);
   }
-  inline_helpers(module);
-  optimiser.run(program_passes(optimiser.builder(), module), module);
+  widen_preserving_frames(module);
 }
 
 void simplify(llvm::Module& module, llvm::TargetMachine& machine) {
