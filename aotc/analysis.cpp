@@ -87,10 +87,44 @@ std::optional<Diagnostic> check_machine(const verifier::VerifiedProgram& verifie
   return diagnostic;
 }
 
+// Fields that are read through an address that the program computes, where the process or nobody
+// knows the field. Accesses by the instruction itself are of the context or refused already.
+std::vector<Diagnostic> core_warnings(const verifier::VerifiedProgram& verified) {
+  using Source = bpf::CoreUse::Source;
+  const bpf::Program& program = verified.program();
+  std::vector<Diagnostic> warnings;
+  for (uint32_t i = 0; i < program.insns.size(); ++i) {
+    const bpf::ProgramInsn& item = program.insns[i];
+    const auto use = program.core_uses.find(item.slot.value);
+    if (use == program.core_uses.end() || !verified.facts().insns[i].reached ||
+        std::holds_alternative<bpf::Load>(item.insn) ||
+        std::holds_alternative<bpf::Store>(item.insn))
+      continue;
+    const bool is_absent = use->second.source == Source::absent;
+    if (!is_absent && use->second.source != Source::assumed)
+      continue;
+    Diagnostic warning = make_warning(
+        is_absent ? Code::kCoreAbsent : Code::kCoreAssumed,
+        use->second.name + (is_absent ? " does not exist in a process: reading it gives -EFAULT"
+                                      : " is read as this object lays it out: a structure of the "
+                                        "kernel is in no process, and reading it gives -EFAULT"));
+    if (!is_absent)
+      warning.hints.push_back("--btf=FILE describes the types of an application");
+    warning.subject = program.name;
+    warning.slot = item.slot.value;
+    if (const bpf::LineInfo* line = program.line_of(bpf::InsnIndex(i)))
+      warning.location = SourceLocation{line->file, line->line, line->column, line->text};
+    warnings.push_back(std::move(warning));
+  }
+  return warnings;
+}
+
 void analyse_program(const std::shared_ptr<const bpf::Object>& object, size_t index,
-                     const CompileOptions& options, const std::shared_ptr<const bpf::CoreTypes>& types,
+                     const CompileOptions& options, const CoreWorld& world,
                      ProgramVerdict& verdict) {
-  auto linked = bpf::link_program(object, index, {.ctx_arch = options.ctx_machine, .types = types});
+  auto linked = bpf::link_program(
+      object, index,
+      {.ctx_arch = options.ctx_machine, .types = world.given, .process = world.process});
   if (!linked) {
     verdict.fault = linked.error();
     return;
@@ -106,6 +140,8 @@ void analyse_program(const std::shared_ptr<const bpf::Object>& object, size_t in
     verdict.fault = std::move(fault);
   else
     verdict.verified = std::move(*verified);
+  if (verdict.verified)
+    verdict.warnings = core_warnings(*verdict.verified);
 }
 
 std::string_view word(const ProgramVerdict& verdict) {
@@ -142,8 +178,7 @@ Status check_selection(const bpf::Object& object, const CompileOptions& options)
 }
 
 std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
-                                    const CompileOptions& options,
-                                    const std::shared_ptr<const bpf::CoreTypes>& types) {
+                                    const CompileOptions& options, const CoreWorld& world) {
   std::vector<ProgramVerdict> verdicts;
   for (size_t i = 0; i < object->programs.size(); ++i) {
     const bpf::ProgramEntry& entry = object->programs[i];
@@ -163,7 +198,7 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
     else if (!is_judged(entry.kind, options))
       verdict.fault = unsupported_kind(entry);
     else
-      analyse_program(object, i, options, types, verdict);
+      analyse_program(object, i, options, world, verdict);
     verdicts.push_back(std::move(verdict));
   }
   return verdicts;

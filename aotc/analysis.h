@@ -25,16 +25,21 @@ struct ProgramVerdict {
   std::shared_ptr<const bpf::Program> program;       // null when it does not link
   std::optional<verifier::VerifiedProgram> verified; // exactly one of these two
   std::optional<Diagnostic> fault;
+  std::vector<Diagnostic> warnings; // about an accepted program
 };
 
 // Every --program and --section must be there. [program-unknown] names the nearest.
 Status check_selection(const bpf::Object& object, const CompileOptions& options);
 
-// The programs that the options select, in file order. `types`: what CO-RE relocations are resolved
-// against; null = those that need it are refused.
+// What CO-RE relocations are resolved against.
+struct CoreWorld {
+  std::shared_ptr<const bpf::CoreTypes> given;   // --btf, or null
+  std::shared_ptr<const bpf::CoreTypes> process; // of the kernel's, what a process has
+};
+
+// The programs that the options select, in file order.
 std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& object,
-                                    const CompileOptions& options,
-                                    const std::shared_ptr<const bpf::CoreTypes>& types = nullptr);
+                                    const CompileOptions& options, const CoreWorld& world = {});
 
 // What a program costs; nothing for one that is not accepted.
 struct ProgramStats {

@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <set>
 #include <unistd.h>
 
 namespace bpfaot::aotc {
@@ -50,8 +51,9 @@ private:
   Status act() {
     TRY(apply_llvm_arguments(options_.llvm_arguments));
     object_ = std::make_shared<const bpf::Object>(TRY(bpf::read_object_file(options_.input)));
+    world_.process = TRY(bpf::CoreTypes::of_a_process());
     if (!options_.btf.empty())
-      types_ = TRY(bpf::CoreTypes::read_file(options_.btf));
+      world_.given = TRY(bpf::CoreTypes::read_file(options_.btf));
     finished("read");
     TRY(check_selection(*object_, options_));
     switch (options_.action) {
@@ -76,10 +78,17 @@ private:
       report(fault);
   }
 
+  void warn(const std::vector<Diagnostic>& warnings) {
+    for (const Diagnostic& warning : warnings)
+      if (warned_.insert(warning.message).second)
+        report(warning);
+  }
+
   Status report_verdicts() {
-    const std::vector<ProgramVerdict> verdicts = analyse(object_, options_, types_);
+    const std::vector<ProgramVerdict> verdicts = analyse(object_, options_, world_);
     finished("verify");
     for (const ProgramVerdict& verdict : verdicts) {
+      warn(verdict.warnings);
       outcome_.failed |= !verdict.verified;
       if (verdict.fault && !options_.json)
         report(*verdict.fault);
@@ -100,8 +109,9 @@ private:
   Result<std::vector<verifier::VerifiedProgram>> accepted_programs() {
     report_map_faults();
     std::vector<verifier::VerifiedProgram> programs;
-    verdicts_ = analyse(object_, options_, types_);
+    verdicts_ = analyse(object_, options_, world_);
     for (const ProgramVerdict& verdict : verdicts_) {
+      warn(verdict.warnings);
       if (verdict.verified) {
         programs.push_back(*verdict.verified);
         continue;
@@ -228,9 +238,10 @@ private:
   DiagSink& sink_;
   Outcome outcome_;
   std::shared_ptr<const bpf::Object> object_;
-  std::shared_ptr<const bpf::CoreTypes> types_; // --btf
+  CoreWorld world_;
   std::vector<ProgramVerdict> verdicts_;
   std::vector<Output> outputs_;
+  std::set<std::string> warned_; // each thing once, however many programs do it
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
   std::clock_t last_cpu_ = std::clock();
 };

@@ -5,6 +5,7 @@
 #include "support/files.h"
 
 #include <llvm/Bitcode/BitcodeReader.h>
+#include <llvm/IR/Constants.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Linker/Linker.h>
 #include <llvm/Support/MemoryBuffer.h>
@@ -24,6 +25,17 @@ std::string text_of(llvm::Error error) {
 std::string file_path(const std::string& resource_dir, const targets::Target& target,
                       std::string_view name) {
   return resource_dir + "/" + std::string(target.triple) + "/" + std::string(name);
+}
+
+// Only a program that asks for the current task can have an address that reads of it answer;
+// helpers look at this constant.
+void say_whether_task_is_read(llvm::Module& module) {
+  llvm::Type* type = llvm::Type::getInt8Ty(module.getContext());
+  const bool is_asked = module.getFunction("__bpfaot_rt_get_current_task") != nullptr ||
+                        module.getFunction("__bpfaot_rt_get_current_task_btf") != nullptr;
+  new llvm::GlobalVariable(module, type, true, llvm::GlobalValue::ExternalLinkage,
+                           llvm::ConstantInt::get(type, is_asked ? 1 : 0),
+                           "__bpfaot_rt_reads_task");
 }
 
 bool stays_visible(const llvm::GlobalValue& value) {
@@ -121,6 +133,7 @@ Status Runtime::link_into(llvm::Module& module, const targets::Target& target, s
   std::vector<std::string> names;
   for (const llvm::Function* function : wanted)
     names.push_back(function->getName().str());
+  say_whether_task_is_read(module);
   if (llvm::Linker::linkModules(module, std::move(module_), llvm::Linker::Flags::LinkOnlyNeeded))
     return fail(Code::kCodegen, "the runtime does not link with the programs");
   for (const std::string& name : names)

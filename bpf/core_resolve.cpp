@@ -144,38 +144,62 @@ Result<std::shared_ptr<const CoreTypes>> CoreTypes::read_file(const std::string&
       TRY(Btf::read(is_elf ? TRY(find_elf_section(bytes, ".BTF")) : bytes)));
 }
 
+bool has_core_root(const Btf& local, const CoreRecord& record, const CoreTypes& types) {
+  const BtfKind kind = local.type(local.strip_qualifiers(record.type)).kind;
+  for (const uint32_t id : types.named(root_name(local, record.type)))
+    if (are_alike(types.btf().type(id).kind, kind))
+      return true;
+  return false;
+}
+
+namespace {
+
+// The record's value in the object's own types: fields by their indices, not by names, since types
+// may be anonymous.
+Result<CoreAnswer> ask_own(const Question& q) {
+  CoreAnswer own;
+  if (is_field_kind(q.record.kind)) {
+    const auto value = core_field_value(q.local, q.record.kind, q.spec.field);
+    if (!value)
+      return fail(Code::kBtfExt,
+                  "CO-RE relocation " + TRY(describe_core(q.local, q.record)) + " has no value");
+    own.value = *value;
+    own.size = own.was_size = whole_size(q.local, q.spec.field);
+  } else {
+    own = ask(q, q.local, q.record.type).value_or(CoreAnswer{}); // 0 for a type without a size
+  }
+  own.was = own.value;
+  // Compilers and libbpf disagree on the load that covers a bit field.
+  const bool is_bit_field = is_field_kind(q.record.kind) && q.spec.field.bit_size != 0;
+  own.is_checked = !is_bit_field || q.record.kind == CoreKind::field_exists ||
+                   q.record.kind == CoreKind::field_signed;
+  return own;
+}
+
+} // namespace
+
 Result<CoreAnswer> resolve_core(const Btf& local, const CoreRecord& record,
                                 const CoreTypes& types) {
   const Question question{local, record, TRY(read_core_spec(local, record))};
-  std::optional<CoreAnswer> own;
-  if (is_field_kind(record.kind)) { // by its indices, not by names: anonymous types and all
-    own.emplace();
-    const auto value = core_field_value(local, record.kind, question.spec.field);
-    if (!value)
-      return fail(Code::kBtfExt,
-                  "CO-RE relocation " + TRY(describe_core(local, record)) + " has no value");
-    own->value = *value;
-    own->size = own->was_size = whole_size(local, question.spec.field);
-  } else {
-    own = ask(question, local, record.type);
-    if (!own)
-      own.emplace(); // of a type without a size
-  }
+  const CoreAnswer own = TRY(ask_own(question));
+  if (record.kind == CoreKind::type_id_local)
+    return own;
   CoreAnswer answer;
-  if (record.kind == CoreKind::type_id_local) {
-    answer = *own;
-  } else {
-    const auto found = TRY(ask_all(question, types));
-    if (found) {
-      answer = *found;
-    } else {
-      answer.is_poison = !asks_existence(record.kind);
-    }
-  }
-  answer.was = own->value;
-  const bool is_bit_field = is_field_kind(record.kind) && question.spec.field.bit_size != 0;
-  answer.is_checked = !is_bit_field || record.kind == CoreKind::field_exists ||
-                      record.kind == CoreKind::field_signed;
+  if (const auto found = TRY(ask_all(question, types)))
+    answer = *found;
+  else
+    answer.is_poison = !asks_existence(record.kind);
+  answer.was = own.was;
+  answer.is_checked = own.is_checked;
+  return answer;
+}
+
+Result<CoreAnswer> assume_core(const Btf& local, const CoreRecord& record) {
+  const Question question{local, record, TRY(read_core_spec(local, record))};
+  CoreAnswer answer = TRY(ask_own(question));
+  if (record.kind == CoreKind::field_exists || record.kind == CoreKind::enumval_exists ||
+      record.kind == CoreKind::type_exists || record.kind == CoreKind::type_matches)
+    answer.value = 0;
   return answer;
 }
 

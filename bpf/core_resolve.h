@@ -22,6 +22,9 @@ public:
   // Raw BTF, or an ELF file with a .BTF section. [io] [btf-malformed] [core-types]
   static Result<std::shared_ptr<const CoreTypes>> read_file(const std::string& path);
 
+  // What a process has of the kernel's types (kernel_types.c).
+  static Result<std::shared_ptr<const CoreTypes>> of_a_process();
+
   const Btf& btf() const { return btf_; }
   // Ids of the named types without that name's flavour, in order.
   const std::vector<uint32_t>& named(std::string_view essential_name) const;
@@ -43,6 +46,15 @@ struct CoreAnswer {
 
 // [btf-ext-malformed] [core-ambiguous]
 Result<CoreAnswer> resolve_core(const Btf& local, const CoreRecord& record, const CoreTypes& types);
+
+// Whether `types` has a type of the name and kind that the record starts from.
+bool has_core_root(const Btf& local, const CoreRecord& record, const CoreTypes& types);
+// The answer where nobody describes the record's type: the object's own layout, but whether such a
+// thing exists is answered no. [btf-ext-malformed]
+Result<CoreAnswer> assume_core(const Btf& local, const CoreRecord& record);
+// For a field that a process does not have: sign-extended, with null or with any address of the
+// kernel's half in its reach, the sum is never an address of a process.
+inline constexpr int32_t kAbsentField = -0x7f000000;
 
 // Puts the answer into the instruction; false: it cannot hold it and is to be poisoned. The
 // instruction must be one that the record's kind is made for. [btf-ext-malformed]

@@ -94,7 +94,7 @@ private:
     }
     TRY(resolve_jumps(range, base, first, index_of));
     TRY(check_relocations(range, index_of));
-    TRY(check_core_records(range, base, index_of));
+    TRY(apply_core_records(range, base, index_of));
     add_lines(range, first, base);
     program_->functions.push_back({.name = range.name,
                                    .begin = InsnIndex(first),
@@ -191,9 +191,8 @@ private:
   }
 
   // The compiler has written the value for the types of the object itself. That is right for the
-  // context, whose layout the target's registers are mapped from, and for ids of local types. All
-  // others are adjusted to the types that the user gave.
-  Status check_core_records(const CodeRange& range, uint32_t base,
+  // context, whose layout the target's registers are mapped from, and for ids of local types.
+  Status apply_core_records(const CodeRange& range, uint32_t base,
                             const std::vector<InsnIndex>& index_of) {
     for (const CoreRecord& record : records_of(object_.ext.core, range)) {
       const uint32_t slot = record.slot - range.begin;
@@ -207,29 +206,56 @@ private:
           core_machine_ = machine_of_layout(object_.btf, record.type);
         continue;
       }
-      if (options_.types == nullptr)
-        return at(Failure(make_error(Code::kCoreUnsupported,
-                                     "CO-RE relocation " + TRY(describe_core(object_.btf, record)))
-                              .values("a type of the kernel",
-                                      "pt_regs, user_pt_regs or user_regs_struct")),
-                  range, base, slot, &program_->at(index_of[slot]).insn);
-      TRY(apply_core_record(record, program_->insns[index_of[slot].value], range, base, slot));
+      ProgramInsn& item = program_->insns[index_of[slot].value];
+      if (Status applied = apply_core_record(record, item); !applied)
+        return at(std::move(applied).take_error(), range, base, slot, &item.insn);
     }
     return {};
   }
 
-  Status apply_core_record(const CoreRecord& record, ProgramInsn& item, const CodeRange& range,
-                           uint32_t base, uint32_t slot) {
-    auto answer = resolve_core(object_.btf, record, *options_.types);
-    auto applied = answer ? apply_core(item.insn, record, *answer)
-                          : Result<bool>(std::move(answer).take_error());
-    if (!applied)
-      return at(std::move(applied).take_error(), range, base, slot, &item.insn);
-    if (!*applied) {
-      item.poisoned = true;
-      program_->poison.emplace(item.slot.value,
-                               "CO-RE: no " + TRY(describe_core(object_.btf, record)));
+  using CoreSource = CoreUse::Source;
+
+  // A process has no other task than ours, whatever kernel the user's types are of. Where they are
+  // an application's, its names are its own.
+  CoreSource core_source(const CoreRecord& record) const {
+    const bool is_given =
+        options_.types != nullptr && has_core_root(object_.btf, record, *options_.types);
+    if (options_.process == nullptr)
+      return options_.types != nullptr ? CoreSource::given : CoreSource::assumed;
+    if (has_core_root(object_.btf, record, *options_.process) &&
+        !(is_given && options_.types->named("task_struct").empty()))
+      return CoreSource::process;
+    return is_given ? CoreSource::given : CoreSource::assumed;
+  }
+
+  Status apply_core_record(const CoreRecord& record, ProgramInsn& item) {
+    const Btf& btf = object_.btf;
+    CoreSource source = core_source(record);
+    CoreAnswer answer;
+    switch (source) {
+    case CoreSource::given: answer = TRY(resolve_core(btf, record, *options_.types)); break;
+    case CoreSource::process: answer = TRY(resolve_core(btf, record, *options_.process)); break;
+    case CoreSource::absent:
+    case CoreSource::assumed: answer = TRY(assume_core(btf, record)); break;
     }
+    const bool is_access =
+        std::holds_alternative<Load>(item.insn) || std::holds_alternative<Store>(item.insn);
+    if (source == CoreSource::process && answer.is_poison && is_field_kind(record.kind)) {
+      // Reading it is an error at run time, not here: sizes and shifts are the object's own.
+      source = CoreSource::absent;
+      const uint64_t was = answer.was;
+      answer = TRY(assume_core(btf, record));
+      answer.value = was;
+      answer.is_poison = is_access;
+      if (record.kind == CoreKind::field_byte_offset)
+        answer.value = static_cast<uint64_t>(int64_t{kAbsentField});
+    }
+    if (record.kind == CoreKind::field_byte_offset)
+      program_->core_uses[item.slot.value] = {TRY(describe_core_target(btf, record)), source};
+    if (TRY(apply_core(item.insn, record, answer)))
+      return {};
+    item.poisoned = true;
+    program_->poison.emplace(item.slot.value, "CO-RE: no " + TRY(describe_core(btf, record)));
     return {};
   }
 

@@ -15,7 +15,11 @@ namespace bpfaot::bpf {
 
 struct LinkOptions {
   CtxMachine ctx_arch = CtxMachine::unknown; // --ctx-arch: used when the object does not say
-  std::shared_ptr<const CoreTypes> types;    // --btf: what CO-RE records are resolved against
+  // --btf: what CO-RE records are resolved against.
+  std::shared_ptr<const CoreTypes> types;
+  // What a process has of the kernel's types. Goes before `types` where those are a kernel's. With it,
+  // what neither describes keeps the object's own layout.
+  std::shared_ptr<const CoreTypes> process;
 };
 
 // `program_index` is a position in object->programs. Diagnostics carry slot, instruction and source

@@ -40,6 +40,18 @@ struct Function {
   bool is_global = false; // verified by contract in the kernel; in context here
 };
 
+// Where the value that a CO-RE relocation put into an instruction comes from.
+struct CoreUse {
+  enum class Source : uint8_t {
+    given,   // types that the user gave
+    process, // what a process has of the kernel's types
+    absent,  // a field that a process does not have
+    assumed, // the object's own layout: nobody describes the type
+  };
+  std::string name; // "struct task_struct::tgid"
+  Source source{};
+};
+
 // Which machine's pt_regs the object was compiled for.
 enum class CtxMachine : uint8_t { unknown, x86_64, aarch64, riscv64 };
 
@@ -50,7 +62,8 @@ struct Program {
   std::vector<ProgramInsn> insns;
   std::vector<Function> functions; // [0] is the entry
   std::vector<LineInfo> lines;
-  std::map<uint32_t, std::string> poison; // why an instruction is poisoned, by slot, where it is known
+  std::map<uint32_t, std::string> poison; // why an instruction is poisoned, by slot
+  std::map<uint32_t, CoreUse> core_uses;  // offsets of fields, by slot
   std::shared_ptr<const Object> object; // maps, BTF, licence
   CtxMachine ctx_machine = CtxMachine::unknown;
 

@@ -41,6 +41,8 @@ uint64_t __bpfaot_rt_get_smp_processor_id(rt_env* env);
 uint64_t __bpfaot_rt_get_current_pid_tgid(rt_env* env);
 uint64_t __bpfaot_rt_get_current_uid_gid(rt_env* env);
 uint64_t __bpfaot_rt_get_current_comm(rt_env* env, void* to, uint64_t size);
+uint64_t __bpfaot_rt_get_current_task(rt_env* env);
+uint64_t __bpfaot_rt_get_current_task_btf(rt_env* env);
 uint64_t __bpfaot_rt_current_task_under_cgroup(rt_env* env, rt_desc* map, uint64_t index);
 uint64_t __bpfaot_rt_get_func_ip(rt_env* env, void* ctx);
 uint64_t __bpfaot_rt_get_attach_cookie(rt_env* env, void* ctx);

@@ -5,10 +5,12 @@
  * stack that we are running on. Everything else goes through process_vm_readv on ourselves, which
  * reports a fault instead of raising it. Addresses that cannot be mapped fail at once.
  *
- * User and kernel variants are the same: there is no kernel memory to read in a process.
+ * User and kernel variants are the same: there is no kernel memory to read in a process but the few
+ * fields of the current task (task_read.c).
  */
 #include "minirt/probe_read.h"
 #include "minirt/helpers.h"
+#include "minirt/task_read.h"
 
 enum { kPage = 4096 }; /* no machine has smaller ones */
 
@@ -119,19 +121,25 @@ RT_SLOW int64_t rt_probe_read_str(void* to, uint64_t size, uint64_t from) {
   return -RT_EFAULT;
 }
 
-#define READ(name)                                                                                 \
+/* In a program that has the task's address, the same reads know it. */
+static RT_SLOW int64_t rt_probe_read_task(void* to, uint64_t size, uint64_t from) {
+  return from >> 63 && rt_task_read(to, size, from) ? 0 : rt_probe_read(to, size, from);
+}
+
+static RT_SLOW int64_t rt_probe_read_task_str(void* to, uint64_t size, uint64_t from) {
+  uint64_t length = from >> 63 && size ? rt_task_read_str(to, size, from) : 0;
+  return length ? (int64_t)length : rt_probe_read_str(to, size, from);
+}
+
+#define READ(name, suffix)                                                                         \
   RT_HELPER uint64_t __bpfaot_rt_##name(rt_env* env, void* to, uint64_t size, uint64_t from) {     \
     (void)env;                                                                                     \
-    return (uint64_t)rt_probe_read(to, size, from);                                                \
+    return (uint64_t)(__bpfaot_rt_reads_task ? rt_probe_read_task##suffix(to, size, from)          \
+                                             : rt_probe_read##suffix(to, size, from));             \
   }
-#define READ_STR(name)                                                                             \
-  RT_HELPER uint64_t __bpfaot_rt_##name(rt_env* env, void* to, uint64_t size, uint64_t from) {     \
-    (void)env;                                                                                     \
-    return (uint64_t)rt_probe_read_str(to, size, from);                                            \
-  }
-READ(probe_read)
-READ(probe_read_user)
-READ(probe_read_kernel)
-READ_STR(probe_read_str)
-READ_STR(probe_read_user_str)
-READ_STR(probe_read_kernel_str)
+READ(probe_read, )
+READ(probe_read_user, )
+READ(probe_read_kernel, )
+READ(probe_read_str, _str)
+READ(probe_read_user_str, _str)
+READ(probe_read_kernel_str, _str)

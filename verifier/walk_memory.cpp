@@ -29,6 +29,11 @@ Status Walker::check_pointer(Reg base, Access access) {
   if (r.is_scalar() && r.released)
     return error(Code::kRefReleased, name(base) + " points to a record that is no longer ours",
                  found, "no use of the record after it was submitted or discarded");
+  if (const auto use = program_.core_uses.find(program_.at(state_.pc).slot.value);
+      r.is_scalar() && use != program_.core_uses.end())
+    return error(Code::kKernelDeref,
+                 use->second.name + " is accessed directly, and no structure of the kernel is there",
+                 found, "a read with BPF_CORE_READ() or bpf_probe_read_kernel()");
   if (r.is_scalar())
     return error(
         Code::kNotPointer, name(base) + " is " + verb + " but is not a pointer", found,

@@ -20,6 +20,10 @@ enum {
   RT_NR_getpid = 172,
   RT_NR_getuid = 174,
   RT_NR_getgid = 176,
+  RT_NR_getppid = 173,
+  RT_NR_geteuid = 175,
+  RT_NR_getegid = 177,
+  RT_NR_readlinkat = 78,
   RT_NR_gettid = 178,
   RT_NR_process_vm_readv = 270,
 };

@@ -165,6 +165,43 @@ TEST(Core, RawTypesAreReadAsWellAsAnElfFile) {
   EXPECT_EQ(find_elf_section(std::span(bytes).first(3), ".BTF").error().code, Code::kNotElf);
 }
 
+// In a process: its own types first, then the given ones, then the object's own layout.
+std::optional<uint64_t> in_a_process(const std::string& name,
+                                     std::shared_ptr<const CoreTypes> given) {
+  const auto process = CoreTypes::of_a_process();
+  EXPECT_TRUE(process) << process.error().message;
+  const auto program = link(read("core"), name,
+                            {.types = std::move(given), .process = process ? *process : nullptr});
+  EXPECT_TRUE(program) << name << ": " << program.error().message;
+  return program ? constant(**program) : std::nullopt;
+}
+
+TEST(Core, AProcessHasAFewOfTheKernelsTypes) {
+  for (const auto& given : {std::shared_ptr<const CoreTypes>(), other_types()}) {
+    EXPECT_EQ(in_a_process("task_offset", given), 4u);
+    EXPECT_EQ(in_a_process("task_absent", given), static_cast<uint64_t>(int64_t{kAbsentField}));
+    EXPECT_EQ(in_a_process("task_absent_size", given), 4u);
+    EXPECT_EQ(in_a_process("task_absent_exists", given), 0u);
+    EXPECT_EQ(in_a_process("helper_exists", given), 1u);
+    EXPECT_EQ(in_a_process("helper_exists_not", given), 0u);
+  }
+}
+
+TEST(Core, AnApplicationsNamesAreItsOwn) {
+  EXPECT_EQ(in_a_process("offset_of_own", nullptr), static_cast<uint64_t>(int64_t{kAbsentField}));
+  EXPECT_EQ(in_a_process("offset_of_own", other_types()), 8u);
+}
+
+TEST(Core, TypesThatNobodyDescribesKeepTheObjectsLayoutAndDoNotExist) {
+  EXPECT_EQ(in_a_process("size_grows", nullptr), 4u);
+  EXPECT_EQ(in_a_process("offset_deep", nullptr), 52u);
+  EXPECT_EQ(in_a_process("lshift", nullptr), 56u);
+  EXPECT_EQ(in_a_process("value", nullptr), 2u);
+  EXPECT_EQ(in_a_process("type_size", nullptr), 8u);
+  for (const char* name : {"exists", "type_exists", "type_matches", "value_exists"})
+    EXPECT_EQ(in_a_process(name, nullptr), 0u) << name;
+}
+
 // A record of the object `core`, for questions that no compiler asks.
 Result<CoreAnswer> ask(CoreKind kind, const std::string& type, const std::string& access) {
   const auto object = read("core");

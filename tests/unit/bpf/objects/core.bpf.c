@@ -44,6 +44,9 @@ struct matching { u32 a; struct inner* p; } MOVABLE;
 struct mismatching { u32 a; } MOVABLE;
 struct many { u32 value; } MOVABLE;
 struct far_away { u32 value; } MOVABLE;
+struct net { u32 own; } MOVABLE; // a name that the kernel has as well
+struct task_struct { u32 tgid, mm; } MOVABLE;
+enum bpf_func_id { BPF_FUNC_map_lookup_elem = 1, BPF_FUNC_nobody = 99999 };
 typedef u32 name_of_number;
 typedef struct inner name_of_inner;
 typedef int (*handler)(int);
@@ -100,6 +103,14 @@ PROGRAM(value_exists) { return ENUM_VALUE(enum colour, BLUE, 0); }
 PROGRAM(value_exists_not) { return ENUM_VALUE(enum colour, RED, 0); }
 PROGRAM(value_exists_not_type) { return ENUM_VALUE(enum absent_enum, NOBODY, 0); }
 
+PROGRAM(task_offset) { return FIELD_INFO(((struct task_struct*)0)->tgid, OFFSET); }
+PROGRAM(task_absent) { return FIELD_INFO(((struct task_struct*)0)->mm, OFFSET); }
+PROGRAM(task_absent_size) { return FIELD_INFO(((struct task_struct*)0)->mm, SIZE); }
+PROGRAM(task_absent_exists) { return FIELD_INFO(((struct task_struct*)0)->mm, EXISTS); }
+PROGRAM(helper_exists) { return ENUM_VALUE(enum bpf_func_id, BPF_FUNC_map_lookup_elem, 0); }
+PROGRAM(helper_exists_not) { return ENUM_VALUE(enum bpf_func_id, BPF_FUNC_nobody, 0); }
+PROGRAM(offset_of_own) { return FIELD_INFO(((struct net*)0)->own, OFFSET); }
+
 PROGRAM(poison) { return FIELD_INFO(s->gone, OFFSET); }
 PROGRAM(poison_value) { return ENUM_VALUE(enum colour, RED, 1); }
 PROGRAM(poison_behind_guard) { return FIELD_INFO(s->gone, EXISTS) ? FIELD_INFO(s->gone, OFFSET) : 77; }
@@ -149,6 +160,7 @@ struct mismatching { s64 a; };
 struct many { u32 value; };
 struct many___again { u32 first; u32 value; };
 struct far_away { char gap[40000]; u32 value; };
+struct net { u64 before; u32 own; };
 typedef u32 name_of_number;
 typedef int (*handler)(int);
 struct name_of_inner { u32 x; };
@@ -161,6 +173,7 @@ struct mismatching mismatching;
 struct many many;
 struct many___again many_again;
 struct far_away far_away;
+struct net net;
 name_of_number number;
 handler function;
 struct name_of_inner other_kind;
