@@ -95,6 +95,10 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
   case kOption_section: options.sections.push_back(option.value); return {};
   case kOption_ctx_arch: options.ctx_machine = TRY(parse_ctx_machine(option.value)); return {};
   case kOption_btf: options.btf = option.value; return {};
+  case kOption_set: options.settings.push_back(TRY(parse_setting(option.value))); return {};
+  case kOption_kconfig:
+    options.configuration.push_back(TRY(parse_setting(option.value, "--kconfig")));
+    return {};
   case kOption_fix_maps: options.fix_maps = true; return {};
   case kOption_opt_level:
     options.optimise_size = option.value == "s";
@@ -210,10 +214,8 @@ Result<CompileOptions> parse_command_line(std::span<const std::string> arguments
   if (inputs.empty())
     return Failure(
         make_error(Code::kUsage, "no input file").hint("bpf-aotc probe.bpf.o -o probe.so"));
-  if (inputs.size() > 1)
-    return Failure(make_error(Code::kUsage, "more than one input file: '" + inputs[1] + "'")
-                       .hint("join objects with: bpftool gen object joined.bpf.o a.bpf.o b.bpf.o"));
   options.input = inputs[0];
+  options.inputs = std::move(inputs);
   if (options.action == Action::compile)
     TRY(check_outputs(options));
   return options;
@@ -222,7 +224,8 @@ Result<CompileOptions> parse_command_line(std::span<const std::string> arguments
 bool wants_json_errors(std::span<const std::string> arguments) {
   for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i)
     if (arguments[i] == "--error-format=json" ||
-        (arguments[i] == "--error-format" && i + 1 < arguments.size() && arguments[i + 1] == "json"))
+        (arguments[i] == "--error-format" && i + 1 < arguments.size() &&
+         arguments[i + 1] == "json"))
       return true;
   return false;
 }
@@ -266,7 +269,7 @@ std::vector<ReplayWord> replay_words(std::span<const std::string> arguments) {
 }
 
 std::string help_text() {
-  return "usage: bpf-aotc [options] IN.bpf.o [-t ARCH] [-o OUT.so]\n\n"
+  return "usage: bpf-aotc [options] IN.bpf.o... [-t ARCH] [-o OUT.so]\n\n"
          "Compiles eBPF programs to a native shared object that bpf-aot runs in processes.\n\n"
          "  bpf-aotc probe.bpf.o                             probe.so for this machine\n"
          "  bpf-aotc probe.bpf.o -t x86_64 -t aarch64 -o 'probe-%a.so'\n"
@@ -275,9 +278,10 @@ std::string help_text() {
 }
 
 std::string short_help_text() {
-  return "usage: bpf-aotc [options] IN.bpf.o [-t ARCH] [-o OUT.so]\n"
+  return "usage: bpf-aotc [options] IN.bpf.o... [-t ARCH] [-o OUT.so]\n"
          "  -o FILE            write FILE, default IN.so\n"
-         "  -t ARCH            compile for ARCH (--print-targets), default this machine; repeatable\n"
+         "  -t ARCH            compile for ARCH (--print-targets), default this machine; "
+         "repeatable\n"
          "  -O LEVEL           0 to 3 or s, default 2\n"
          "  --emit=STAGE       insns, cfg, facts, llvm-ir, asm, obj instead of a shared object\n"
          "  --verify-only      verify, write nothing; with --json as JSON\n"

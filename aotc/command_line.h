@@ -6,6 +6,7 @@
 #include "aotc/warnings.h"
 #include "bpf/program.h"
 #include "support/result.h"
+#include "support/value.h"
 #include "targets/target.h"
 
 #include <cstdint>
@@ -42,13 +43,15 @@ enum class Action : uint8_t {
 
 struct CompileOptions {
   Action action = Action::compile;
-  std::string input;
+  std::string input;                // the first; outputs are called after it
+  std::vector<std::string> inputs;  // several are linked into one
   std::string output;                          // "" = from the input's name; %a = machine
   std::vector<const targets::Target*> targets; // at least one
   Emit emit = Emit::shared_object;
   std::vector<std::string> programs, sections;            // empty = all
   bpf::CtxMachine ctx_machine = bpf::CtxMachine::unknown; // unknown = as the object says
   std::string cpu;                                        // "" = the target's default
+  std::vector<Setting> settings, configuration;          // --set, --kconfig
   std::string btf;                                        // file of types for CO-RE, "" = none
   std::string resource_dir;                               // "" = beside the executable
   uint64_t step_limit = 1'000'000;

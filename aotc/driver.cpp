@@ -11,6 +11,8 @@
 #include "aotc/machine.h"
 #include "aotc/report.h"
 #include "aotc/runtime.h"
+#include "aotc/settings.h"
+#include "bpf/link_objects.h"
 #include "linker/linker.h"
 #include "support/files.h"
 
@@ -50,7 +52,10 @@ private:
 
   Status act() {
     TRY(apply_llvm_arguments(options_.llvm_arguments));
-    object_ = std::make_shared<const bpf::Object>(TRY(bpf::read_object_file(options_.input)));
+    bpf::Object object = TRY(read_input());
+    TRY(apply_settings(object, options_.settings));
+    TRY(apply_configuration(object, options_.configuration));
+    object_ = std::make_shared<const bpf::Object>(std::move(object));
     world_.process = TRY(bpf::CoreTypes::of_a_process());
     if (!options_.btf.empty())
       world_.given = TRY(bpf::CoreTypes::read_file(options_.btf));
@@ -70,6 +75,12 @@ private:
     for (const targets::Target* target : options_.targets)
       TRY(compile_for(*target, programs));
     return write_outputs();
+  }
+
+  Result<bpf::Object> read_input() const {
+    if (options_.inputs.size() <= 1)
+      return bpf::read_object_file(options_.input);
+    return bpf::read_object(TRY(bpf::link_objects(options_.inputs)), options_.input);
   }
 
   // What is wrong with the file as a whole, whichever program is looked at.
@@ -196,7 +207,9 @@ private:
     if (targets.empty())
       for (const Output& output : outputs_)
         targets.push_back(output.path);
-    std::vector<std::string> files = {options_.input};
+    std::vector<std::string> files = options_.inputs;
+    if (files.empty())
+      files.push_back(options_.input);
     if (!options_.btf.empty())
       files.push_back(options_.btf);
     const std::string resources =

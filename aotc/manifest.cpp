@@ -144,7 +144,7 @@ private:
                                      .off = variable.offset,
                                      .size = variable.size,
                                      .type = btf_.add(variable.type),
-                                     .flags = 0});
+                                     .flags = variable.is_fixed ? BPFAOT_VARIABLE_FIXED : 0u});
   }
 
   void fill_events() {

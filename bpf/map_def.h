@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bpfaot::bpf {
@@ -39,9 +40,17 @@ struct MapDef {
   std::optional<MapId> inner;   // definition of inner maps, kept in the same list
   bool is_inner_template = false;
   std::vector<MapValueInit> values;
+  // Bytes of `initial` that nobody changes before the programs run: [begin, end), sorted.
+  std::vector<std::pair<uint32_t, uint32_t>> fixed;
 
   bool is_per_cpu() const {
     return type == MapType::percpu_hash || type == MapType::percpu_array || type == MapType::lru_percpu_hash;
+  }
+  bool is_fixed(uint64_t begin, uint64_t end) const {
+    for (const auto& [first, last] : fixed)
+      if (first <= begin && end <= last)
+        return true;
+    return false;
   }
   bool read_only_for_programs() const { return section == MapSection::rodata || section == MapSection::kconfig || (flags & 0x80u) != 0; }
 };

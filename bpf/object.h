@@ -51,6 +51,7 @@ struct Variable {
   bool is_static = false;
   bool is_weak = false;
   bool is_resolved = true; // .kconfig: its value is known
+  bool is_fixed = false;   // --set: the programs are compiled for its value
 };
 
 struct Object {

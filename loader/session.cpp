@@ -175,6 +175,8 @@ Status Session::layout(const Image& image, const SessionOptions& options) {
 Status Session::set_variables(const Image& image, const SessionOptions& options, bool constant,
                               const std::vector<uint8_t*>& values) const {
   for (const bpfaot_variable& variable : image.variables()) {
+    if ((variable.flags & BPFAOT_VARIABLE_FIXED) != 0)
+      continue;
     const auto value = image.maps()[variable.map].section == BPFAOT_MAP_KCONFIG && constant
                            ? kconfig_value(image.string(variable.name))
                            : std::nullopt;
@@ -185,6 +187,12 @@ Status Session::set_variables(const Image& image, const SessionOptions& options,
   for (const Setting& setting : options.settings) {
     const bpfaot_variable& variable =
         image.variables()[TRY(find_variable(image, setting.name))];
+    if ((variable.flags & BPFAOT_VARIABLE_FIXED) != 0)
+      return Failure(
+          make_error(Code::kVariableFixed,
+                     "the code of the probe was compiled for its value of '" + setting.name + "'")
+              .about(image.path())
+              .hint("compile it again with bpf-aotc --set " + setting.name + "=" + setting.value));
     const std::vector<uint8_t> bytes = TRY(encode_setting(image, variable, setting.value));
     if (lives_in_const(image.maps()[variable.map]) == constant && values[variable.map])
       std::memcpy(values[variable.map] + variable.off, bytes.data(),

@@ -6,6 +6,7 @@
 
 #include "loader/image.h"
 #include "support/result.h"
+#include "support/value.h"
 
 #include <cstdint>
 #include <span>
@@ -15,12 +16,6 @@
 
 namespace bpfaot::loader {
 
-struct Setting { // --set NAME=VALUE
-  std::string name, value;
-};
-
-// [usage]
-Result<Setting> parse_setting(std::string_view text);
 // Index of the variable. [variable-unknown] names the nearest and the known ones.
 Result<uint32_t> find_variable(const Image& image, std::string_view name);
 // The bytes of `text` as `variable` has them: integers (also 0x…, enumerators, true and false),

@@ -21,12 +21,20 @@ bpf_test_object(arm64_core arm64 -g -mcpu=v3 -DCORE)
 bpf_test_object(riscv64 arm64 -g -mcpu=v3 -DRISCV)
 bpf_test_object(core core -g -mcpu=v3)
 bpf_test_object(core_other core -g -mcpu=v3 -DOTHER)
+foreach(part IN ITEMS MAIN LIBRARY CLASH WRONG_TYPE OTHER_MAP)
+  string(TOLOWER ${part} name)
+  bpf_test_object(part_${name} parts -g -mcpu=v3 -DPART_${part})
+endforeach()
+bpf_test_object(part_weak_a parts -g -mcpu=v3 -DPART_WEAK_MAP -DNAME=first -DENTRIES=16)
+bpf_test_object(part_weak_b parts -g -mcpu=v3 -DPART_WEAK_MAP -DNAME=second -DENTRIES=16)
+bpf_test_object(part_weak_c parts -g -mcpu=v3 -DPART_WEAK_MAP -DNAME=second -DENTRIES=17)
 bpf_test_object(big_endian plain -mcpu=v3 -target bpfeb)
 add_custom_target(bpf_test_objects DEPENDS ${bpf_object_files})
 
 bpfaot_test(test_bpf SOURCES unit/bpf/insn_test.cpp unit/bpf/section_test.cpp unit/bpf/object_test.cpp
   unit/bpf/link_test.cpp unit/bpf/hostile_test.cpp unit/bpf/btf_test.cpp
-  unit/bpf/libbpf_test.cpp unit/bpf/gpl_test.cpp unit/bpf/core_test.cpp unit/bpf/core_oracle_test.cpp LIBRARIES bpf
+  unit/bpf/libbpf_test.cpp unit/bpf/gpl_test.cpp unit/bpf/core_test.cpp unit/bpf/link_objects_test.cpp
+  unit/bpf/core_oracle_test.cpp LIBRARIES bpf
   USES verifier bpf support LABELS unit)
 target_compile_definitions(test_bpf PRIVATE BPF_OBJECTS="${bpf_objects}")
 add_dependencies(test_bpf bpf_test_objects)

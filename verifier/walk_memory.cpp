@@ -32,7 +32,8 @@ Status Walker::check_pointer(Reg base, Access access) {
   if (const auto use = program_.core_uses.find(program_.at(state_.pc).slot.value);
       r.is_scalar() && use != program_.core_uses.end())
     return error(Code::kKernelDeref,
-                 use->second.name + " is accessed directly, and no structure of the kernel is there",
+                 use->second.name +
+                     " is accessed directly, and no structure of the kernel is there",
                  found, "a read with BPF_CORE_READ() or bpf_probe_read_kernel()");
   if (r.is_scalar())
     return error(
@@ -146,6 +147,24 @@ Status Walker::on(const LegacyPacketLoad& insn) {
   return {};
 }
 
+// What a constant of the program holds, where the compiler was told that it stays so.
+std::optional<uint64_t> Walker::fixed_value(const RegState& pointer, int64_t off, uint32_t size,
+                                            bool sign_extend) const {
+  const MapDef& def = map(pointer.object);
+  if (def.fixed.empty() || !pointer.value.is_constant())
+    return std::nullopt;
+  const uint64_t begin =
+      pointer.value.umin + static_cast<uint64_t>(off); // in bounds: checked before
+  if (!def.is_fixed(begin, begin + size) || begin + size > def.initial.size())
+    return std::nullopt;
+  uint64_t value = 0;
+  for (uint32_t i = 0; i < size; ++i)
+    value |= uint64_t{def.initial[begin + i]} << 8 * i;
+  const unsigned unused = 64 - 8 * size;
+  return sign_extend ? static_cast<uint64_t>(static_cast<int64_t>(value << unused) >> unused)
+                     : value;
+}
+
 Status Walker::load(Reg dst, Reg base, int16_t off, uint32_t size, bool sign_extend) {
   TRY(require_writable(dst));
   TRY(check_pointer(base, Access::read));
@@ -157,7 +176,11 @@ Status Walker::load(Reg dst, Reg base, int16_t off, uint32_t size, bool sign_ext
     TRY(check_fill(pointer, off, size));
     result = read_stack(pointer, off, size, sign_extend);
     break;
-  case Type::map_value: TRY(check_map_value(base, off, size, Access::read)); break;
+  case Type::map_value:
+    TRY(check_map_value(base, off, size, Access::read));
+    if (const auto fixed = fixed_value(pointer, off, size, sign_extend))
+      result = RegState::constant(*fixed);
+    break;
   case Type::memory: TRY(check_object(base, off, size, Access::read)); break;
   case Type::packet:
   case Type::packet_meta: TRY(check_packet(base, off, size)); break;

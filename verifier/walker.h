@@ -19,6 +19,7 @@
 #include "verifier/widen.h"
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -101,6 +102,8 @@ private:
   Status on(const bpf::Atomic& insn);
   Status on(const bpf::LoadAcquire& insn);
   Status on(const bpf::StoreRelease& insn);
+  std::optional<uint64_t> fixed_value(const RegState& pointer, int64_t off, uint32_t size,
+                                      bool sign_extend) const;
   Status load(bpf::Reg dst, bpf::Reg base, int16_t off, uint32_t size, bool sign_extend);
   Status store(bpf::Reg base, int16_t off, uint32_t size, const RegState& value);
   Status check_atomic_address(bpf::Reg base, int16_t off, uint32_t size);

@@ -205,8 +205,9 @@ struct bpfaot_variable {
   uint32_t map;
   uint32_t off, size;
   uint32_t type;
-  uint32_t flags;
+  uint32_t flags; /* BPFAOT_VARIABLE_* */
 };
+#define BPFAOT_VARIABLE_FIXED 1u /* the code was compiled for the initial value */
 
 enum bpfaot_type_kind {
   BPFAOT_TYPE_VOID = 0,

@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       (void)print_attach_target(*spec);
     break;
   case 3: (void)parse_map_override(text); break;
-  default: (void)parse_setting(text); break;
+  default: (void)bpfaot::parse_setting(text); break;
   }
   return 0;
 }

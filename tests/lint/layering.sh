@@ -92,5 +92,6 @@ door libbpf 'bpf/(libbpf|btf|bpf)\.h' 'bpf/*.cpp'
 door capstone 'capstone/' 'loader/*.cpp'
 count_door lld 'lld/' 1
 count_door libelf 'libelf\.h|gelf\.h' 1
+count_door libbpf 'bpf/(libbpf|btf|bpf)\.h' 1
 count_door capstone 'capstone/' 1
 finish
