@@ -173,6 +173,7 @@ public:
   Result<std::vector<MapsEntry>> mapped() override { return process_.mapped(); }
   Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) override { return process_.leave(codes); }
   Result<bool> refers_to(std::span<const CodeRange> ranges) override { return process_.refers_to(ranges); }
+  Result<bool> executes(std::span<const CodeRange> ranges) override { return process_.executes(ranges); }
 
 private:
   Process& process_;
