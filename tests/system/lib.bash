@@ -27,6 +27,10 @@ show() { local f; for f in "$@"; do [ ! -s "$f" ] || { echo "--- $(basename "$f"
 fail() { echo "FAIL: $*"; show "$tmp"/*.out "$tmp"/*.err "$tmp"/*.txt; exit 1; }
 skip() { echo "SKIP: $*"; exit 77; }
 need() { local c; for c in "$@"; do command -v "$c" >/dev/null || skip "$c is not installed"; done; }
+# Images of other machines run under qemu-user, by a bpf-aot of that machine.
+need_runner() { # MACHINE
+  [ "$1" = "$(uname -m)" ] || [ -x "$build_dir/lib/bpf-aot/$1/bpf-aot" ] || skip "no bpf-aot for $1 is built"
+}
 need_terminal() { need script; script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no pseudo-terminal can be opened here"; }
 
 # expect WHAT GOT WANTED

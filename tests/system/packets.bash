@@ -2,6 +2,7 @@
 # The body of packets-*.test: `machine` runs every program of packets.bpf.c on every packet, natively
 # or under qemu-user; numbers and packets must be the kernel's.
 need jq perl
+need_runner "$machine"
 bpf_object packets
 programs=$(aotc --list --json "$tmp/packets.bpf.o" | jq -r ".programs[].name")
 packet() { perl -e 'print pack "H*", join "", map { s/\s//gr } @ARGV' "$@"; }

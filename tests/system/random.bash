@@ -2,6 +2,7 @@
 # The body of random-*.test: programs of random_programs.pl, with fixed seeds, on `machine` and in the
 # kernel.
 need jq perl
+need_runner "$machine"
 gcc -g -O1 "$system_dir/kernel_oracle.c" -o "$tmp/kernel_oracle" -lbpf -lelf -lz || fail "kernel_oracle"
 checked=0 refused=0 wrong=0 count=40
 for seed in ${BPFAOT_SEEDS:-11 12}; do

@@ -2,6 +2,7 @@
 # The body of results-*.test and callbacks-*.test: `machine` runs every program of results.bpf.c or
 # `source`.bpf.c on four inputs, natively or under qemu-user, and the kernel is the oracle.
 need jq
+need_runner "$machine"
 : "${source:=results}"
 bpf_object "$source"
 programs=$(aotc --list --json "$tmp/$source.bpf.o" | jq -r ".programs[].name")

@@ -165,4 +165,4 @@ int by_an_alias(void* ctx) {
   return 0;
 }
 
-char _license[] SEC("license") = "MIT";
+char _license[] SEC("license") = "Dual MIT/GPL";

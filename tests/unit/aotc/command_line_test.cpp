@@ -40,7 +40,6 @@ TEST(CommandLine, SeveralTargetsNeedSeveralNames) {
 TEST(CommandLine, NamesWhatIsWrong) {
   for (const std::vector<std::string>& bad :
        std::initializer_list<std::vector<std::string>>{{},
-                                                       {"a.o", "b.o"},
                                                        {"a.o", "-O7"},
                                                        {"a.o", "--emit=elf"},
                                                        {"a.o", "-t", "pdp11"},
