@@ -67,6 +67,12 @@ Result<NativeObject> emit(llvm::Module& module, llvm::TargetMachine& machine,
   return object;
 }
 
+// The callee of calls through a pointer: the vDSO's clock, or a function whose address is taken. An
+// entry's is, but by the descriptor only.
+constexpr const char* kUnknown = "*";
+constexpr const char* kClock = "*clock";
+constexpr uint64_t kClockStack = 256; // several times what any kernel's vDSO uses
+
 } // namespace
 
 Status check_module(const llvm::Module& module) {
@@ -95,6 +101,11 @@ std::string print_module(const llvm::Module& module) {
 
 CallGraph::CallGraph(const llvm::Module& module, std::map<std::string, uint64_t> native)
     : native_(std::move(native)) {
+  for (const llvm::Function& function : module)
+    if (!function.isDeclaration() && !function.getName().starts_with("entry.") &&
+        function.hasAddressTaken())
+      callees_[kUnknown].push_back(function.getName().str());
+  callees_[kUnknown].push_back(kClock);
   // Any copy may become a call of a memory function.
   std::vector<std::string> memory;
   for (const char* name : {"memcpy", "memmove", "memset", "memcmp"})
@@ -112,6 +123,8 @@ CallGraph::CallGraph(const llvm::Module& module, std::map<std::string, uint64_t>
         callees.insert(callees.end(), memory.begin(), memory.end());
       else if (const llvm::Function* callee = call->getCalledFunction())
         callees.push_back(callee->getName().str());
+      else if (!call->isInlineAsm())
+        callees.push_back(kUnknown);
     }
     std::sort(callees.begin(), callees.end());
     callees.erase(std::unique(callees.begin(), callees.end()), callees.end());
@@ -120,6 +133,8 @@ CallGraph::CallGraph(const llvm::Module& module, std::map<std::string, uint64_t>
 
 uint64_t CallGraph::depth(const std::string& function, const FrameSizes& frames,
                           std::map<std::string, uint64_t>& known) const {
+  if (function == kClock)
+    return kClockStack;
   if (const auto native = native_.find(function); native != native_.end())
     return native->second;
   const auto [place, is_new] = known.emplace(function, 0); // 0 while open: recursion adds nothing

@@ -84,6 +84,15 @@ TEST_P(Images, SayHowMuchStackTheyNeed) {
   EXPECT_LT(image.place.desc.stack_bytes, 8192u);
 }
 
+// What the vDSO uses is the kernel's business, but room for it must be there.
+TEST_P(Images, CountTheClockInTheirStack) {
+  auto bytes = compile("clock", target());
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  const Opened image = open_image(std::move(*bytes));
+  EXPECT_LT(image.program("plain").stack_bytes, 256u);
+  EXPECT_GE(image.program("timed").stack_bytes, image.program("plain").stack_bytes + 256);
+}
+
 // The object is compiled for x86_64; the same meaning is a slot of another number elsewhere.
 TEST_P(Images, ReadTheRegistersOfTheirOwnMachine) {
   const Opened image = probes();
