@@ -202,8 +202,8 @@ void add_system(std::vector<Finding>& list) {
                   is_old ? "nothing before 5.6 is tested; pidfd_getfd is missing" : ""});
   list.push_back({"machine", Health::ok, kNeededByBoth, std::string(targets::host().name), ""});
   const long page = sysconf(_SC_PAGESIZE);
-  list.push_back({"page-size", page == 4096 ? Health::ok : Health::limited, kNobody, std::to_string(page),
-                  page == 4096 ? "" : "only pages of 4096 bytes are tested"});
+  list.push_back({"page-size", page == 4096 ? Health::ok : Health::no, kNeededByBoth, std::to_string(page),
+                  page == 4096 ? "" : "4096 bytes are needed"});
   const std::string capabilities = status_field("CapEff");
   const bool can_all = ((std::strtoull(capabilities.c_str(), nullptr, 16) >> kCapSysPtrace) & 1) != 0;
   list.push_back({"user", can_all ? Health::ok : Health::limited, kNobody,
