@@ -33,7 +33,7 @@ RT_HELPER uint64_t __bpfaot_rt_for_each_map_elem(rt_env* env, rt_desc* map, rt_c
     return (uint64_t)-RT_EINVAL;
   if (rt_is_array(m.type)) {
     for (uint32_t i = 0; i < m.max_entries; i++) {
-      uint32_t key = i;
+      _Alignas(8) uint32_t key = i; /* as keys of all maps are */
       void* value = rt_array_lookup(m, &key, env->cpu);
       seen++;
       if (!value || callback(env, (uint64_t)map, &key, value, ctx))

@@ -73,7 +73,8 @@ void Collector::join(Joined& joined, const State& state, const RegState& reg) co
     next.func = state.frames[reg.object].func;
   next.object_size = object_size(reg);
   if (!joined.seen) {
-    joined = {true, reg.type != Type::none, reg.is_pointer(), next, reg.value};
+    joined = {true,      reg.type != Type::none, reg.is_pointer(), next,
+              reg.value, kind == Kind::packet};
     return;
   }
   const bool null_constant = reg.is_zero() && is_pointer_kind(fact.kind);
@@ -84,9 +85,10 @@ void Collector::join(Joined& joined, const State& state, const RegState& reg) co
   const bool was_null = fact.kind == Kind::scalar && joined.value == Scalar::constant(0);
   if (was_null && reg.is_pointer()) {
     next.maybe_null = true;
-    joined = {true, true, true, next, reg.value};
+    joined = {true, true, true, next, reg.value, kind == Kind::packet};
     return;
   }
+  joined.unaligned |= kind == Kind::packet;
   if (fact.kind != kind)
     fact.kind = is_pointer_kind(fact.kind) && is_pointer_kind(kind) ? Kind::pointer : Kind::mixed;
   fact.maybe_null |= next.maybe_null;
@@ -154,7 +156,8 @@ RegFact Collector::exported(const Joined& joined) {
   if (is_pointer_kind(fact.kind) && fact.kind != Kind::function && fact.kind != Kind::packet) {
     const uint64_t unaligned = joined.value.bits.max();
     fact.align =
-        unaligned == 0
+        joined.unaligned ? 1
+        : unaligned == 0
             ? kObjectAlign
             : std::min<uint32_t>(kObjectAlign, 1u << std::min(std::countr_zero(unaligned), 3));
   }

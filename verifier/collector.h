@@ -28,6 +28,12 @@ public:
     const auto target = std::pair(is_function, number);
     return indirect_.emplace(insn, target).first->second == target;
   }
+  // Whether a load or store is of the context: false when it was of other memory before, or now is.
+  bool accesses_one(bpf::InsnIndex insn, bool is_ctx) {
+    PerInsn& at = insns_[insn.value];
+    (is_ctx ? at.of_ctx : at.of_other) = true;
+    return !(at.of_ctx && at.of_other);
+  }
   void branch(bpf::InsnIndex insn, bool taken, bool not_taken);
   void stack_used(bpf::FuncId func, int64_t lowest_offset);
   void unwritten(bpf::FuncId func, const StackBytes& bytes);
@@ -46,9 +52,11 @@ private:
     bool sized = false;      // `fact.object_size` holds something
     RegFact fact;
     Scalar value;
+    bool unaligned = false; // an address in a packet was among them
   };
   struct PerInsn {
     bool reached = false, taken = false, not_taken = false;
+    bool of_ctx = false, of_other = false;
     std::vector<Joined> regs; // 11 and the result; empty until reached
   };
   struct PerFunction {

@@ -48,6 +48,11 @@ Status Walker::check_pointer(Reg base, Access access) {
   if (r.type == Type::map_handle || r.type == Type::function || r.type == Type::packet_end)
     return error(Code::kNotPointer, name(base) + " cannot be accessed as memory", found,
                  "a pointer to memory");
+  // The context is laid out anew for the machine and the kind, other memory is not.
+  if (!facts_.accesses_one(state_.pc, r.type == Type::ctx))
+    return error(Code::kCtxAccess,
+                 "this accesses the context on some paths and other memory on others", found,
+                 "one of them on all paths");
   return {};
 }
 

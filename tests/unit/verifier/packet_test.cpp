@@ -20,6 +20,8 @@ Outcome check_kind(bpf::ProgramKind kind, std::string_view text) {
   auto verified = verify(copy, options);
   Outcome outcome;
   outcome.accepted = verified.has_value();
+  if (verified)
+    outcome.facts = verified->facts();
   if (!verified) {
     outcome.code = code_text(verified.error().code);
     outcome.slot = verified.error().slot.value_or(UINT32_MAX);
@@ -47,6 +49,27 @@ TEST(Packets, are_read_only_where_a_comparison_covers_the_bytes) {
   expect(xdp(std::string("r4 = r2\n r4 += 8\n if r4 > r3 goto out\n r0 = *(u8 *)(r2 +8)\n") + kEnd), "packet-oob", 5);
   expect(xdp(std::string("r4 = r2\n r4 += 8\n if r4 > r3 goto out\n r0 = *(u8 *)(r2 -1)\n") + kEnd), "packet-oob", 5);
   expect(xdp(std::string("r4 = r2\n r4 += 8\n if r4 < r3 goto out\n r0 = *(u8 *)(r2 +0)\n") + kEnd), "packet-oob", 5);
+}
+
+// r3 is the context or the stack; what is loaded is an address on one path only.
+TEST(Packets, have_a_context_that_no_other_memory_stands_in_for) {
+  const auto mixed = [](const char* access) {
+    return xdp(std::string("r0 = 0\n *(u64 *)(r10 -8) = r0\n r3 = r1\n r0 = *(u32 *)(r1 +12)\n if r0 != 77 goto use\n"
+                           "r3 = r10\n r3 += -8\n use:\n ") +
+               access + "\n r0 = 0\n exit");
+  };
+  expect(mixed("r4 = *(u32 *)(r3 +0)"), "ctx-access", 9);
+  expect(mixed("r4 = *(u32 *)(r3 +4)"), "ctx-access", 9);
+  expect(mixed("r4 = r3"), "", 0);
+}
+
+TEST(Packets, share_no_alignment_with_other_memory) {
+  const Outcome o = xdp(std::string("r0 = 0\n *(u64 *)(r10 -8) = r0\n r4 = r2\n r4 += 8\n if r4 > r3 goto out\n"
+                                    "r0 = *(u32 *)(r1 +12)\n if r0 != 77 goto use\n r2 = r10\n r2 += -8\n use:\n"
+                                    "r0 = *(u64 *)(r2 +0)\n") + kEnd);
+  ASSERT_TRUE(o.accepted) << o.message;
+  EXPECT_EQ(o.facts.insns[11].before[2].kind, Kind::pointer);
+  EXPECT_EQ(o.facts.insns[11].before[2].align, 1u);
 }
 
 TEST(Packets, a_strict_comparison_proves_one_byte_more) {
