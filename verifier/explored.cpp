@@ -99,27 +99,27 @@ Visit Explored::visit(const State& state, std::shared_ptr<Node>& parent,
   return Visit::go_on;
 }
 
-bool Explored::covers_iteration(State& state, const Thresholds* thresholds,
+bool Explored::covers_iteration(State& state, uint64_t calls, const Thresholds* thresholds,
                                 std::vector<UnwrittenBytes>& unwritten) {
-  std::deque<State>& here = iterations_[state.pc];
-  for (const State& earlier : here)
-    if (earlier.top().activation == state.top().activation &&
-        includes(earlier, state, liveness_, &unwritten))
+  std::deque<Iteration>& here = iterations_[state.pc];
+  for (const Iteration& earlier : here)
+    if (earlier.calls <= calls && earlier.state.top().activation == state.top().activation &&
+        includes(earlier.state, state, liveness_, &unwritten))
       return true;
   unwritten.clear();
   if (thresholds != nullptr)
     for (size_t i = here.size(); i > 0; --i)
-      if (here[i - 1].top().activation == state.top().activation)
-        if (std::optional<State> wide = widen(here[i - 1], state, *thresholds)) {
+      if (here[i - 1].state.top().activation == state.top().activation)
+        if (std::optional<State> wide = widen(here[i - 1].state, state, *thresholds)) {
           state = std::move(*wide);
           break;
         }
   if (here.size() == kIterations) {
-    bytes_ -= here.front().bytes();
+    bytes_ -= here.front().state.bytes();
     here.pop_front();
   }
   bytes_ += state.bytes();
-  here.push_back(state);
+  here.push_back({state, calls});
   return false;
 }
 

@@ -45,9 +45,10 @@ public:
   // one is recorded. `unwritten` as for includes().
   Visit visit(const State& state, std::shared_ptr<Node>& parent,
               std::vector<UnwrittenBytes>& unwritten);
-  // At a may_goto: whether the next iteration is covered. If not, `state` is what to walk it with:
-  // widened when `thresholds` are given and an earlier iteration differs in numbers only.
-  bool covers_iteration(State& state, const Thresholds* thresholds,
+  // At a may_goto, or at a helper that has called its callback `calls` times: whether the next
+  // iteration is covered, by one that as many or more may follow. If not, `state` is what to walk
+  // it with: widened when `thresholds` are given and an earlier iteration differs in numbers only.
+  bool covers_iteration(State& state, uint64_t calls, const Thresholds* thresholds,
                         std::vector<UnwrittenBytes>& unwritten);
   void count_step(bool is_jump) {
     ++steps_since_record_;
@@ -59,12 +60,16 @@ public:
   uint64_t bytes() const { return bytes_; }
 
 private:
+  struct Iteration {
+    State state;
+    uint64_t calls;
+  };
   void record(const State& state, std::shared_ptr<Node>& parent);
 
   const Liveness& liveness_;
   std::vector<bool> join_points_;
   std::vector<std::vector<std::shared_ptr<Node>>> nodes_;  // by instruction
-  std::map<bpf::InsnIndex, std::deque<State>> iterations_; // at may_goto, oldest first
+  std::map<bpf::InsnIndex, std::deque<Iteration>> iterations_; // oldest first
   uint64_t bytes_ = 0;
   uint32_t steps_since_record_ = 0, jumps_since_record_ = 0;
 };

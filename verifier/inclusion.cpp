@@ -24,7 +24,8 @@ public:
     for (size_t i = 0; i < old_.frames.size(); ++i)
       if (old_.frames[i].func != new_.frames[i].func ||
           old_.frames[i].call_site != new_.frames[i].call_site ||
-          (old_.frames[i].iteration == 0) != (new_.frames[i].iteration == 0))
+          (old_.frames[i].iteration == 0) != (new_.frames[i].iteration == 0) ||
+          old_.frames[i].iteration > new_.frames[i].iteration) // fewer calls may follow it
         return false;
     for (size_t i = old_.frames.size(); i > 0; --i)
       if (!frame(i - 1))

@@ -103,7 +103,8 @@ struct Frame {
   bpf::InsnIndex call_site; // in the caller's function; invalid in the first frame
   uint32_t activation = 0;  // which call this is: no other frame of the walk has it
   uint32_t may_gotos = 0;   // iterations taken from this call's budget of may_goto
-  // A callback that a helper calls: which call of it this is, from 1. 0: called by an instruction.
+  // A callback that a helper calls: which call of it this is, from 1, or at least is (1 where calls
+  // are not counted). 0: called by an instruction.
   uint64_t iteration = 0;
   int32_t helper = 0; // callbacks: who calls
   uint32_t last_id_at_entry = 0; // callbacks: references with a greater id are of this call

@@ -6,9 +6,10 @@
 // helper returns, which is always walked, or it calls the callback once more, which is walked
 // unless an earlier state at this call covers it (as the iterations of may_goto, see explored.h:
 // there is no fault in coming back with nothing changed, since the helper counts). So every number
-// of calls from none on is walked, and what the callback changes in its caller's frame is found as a
-// fixpoint. bpf_loop calls at most as often as its first argument says; a small constant bounds the
-// walk too, which keeps numbers that widening would lose.
+// of calls from none on is walked, and what the callback changes in its caller's frame is found as
+// a fixpoint. bpf_loop calls at most as often as its first argument says; a small constant bounds
+// the walk too, which keeps numbers that widening would lose. Calls are counted in that walk alone:
+// a state covers only those that no more calls may follow than follow it, so counting costs time.
 #include "bpf/object.h"
 #include "verifier/walker.h"
 
@@ -20,6 +21,8 @@ namespace {
 using namespace bpf;
 
 constexpr int32_t kForEach = 164, kLoop = 181;
+// More calls than this are as good as any number of them.
+constexpr uint64_t kMostCounted = 1 << 16;
 
 } // namespace
 
@@ -51,12 +54,14 @@ Status Walker::check_callback(Reg r) const {
 // The helper is about to call back or to return: at its call, r1 to r5 as it was given them.
 Status Walker::call_back(const HelperInfo& info, uint64_t iteration) {
   const RegState& count = state_.reg(Reg{1});
-  const bool may_call = info.id != kLoop || !count.is_scalar() || iteration < count.value.umax;
+  const uint64_t most = info.id == kLoop && count.is_scalar() ? count.value.umax : UINT64_MAX;
+  const bool is_counted = most <= (thresholds_ != nullptr ? 1 : kMostCounted);
+  const bool may_call = !is_counted || iteration < most;
   if (may_call) {
     State inside = state_;
-    if (!explored_.covers_iteration(inside, thresholds_, unwritten_)) {
+    if (!explored_.covers_iteration(inside, is_counted ? iteration : 0, thresholds_, unwritten_)) {
       ++inside.top().may_gotos;
-      TRY(enter_callback(inside, info, iteration + 1));
+      TRY(enter_callback(inside, info, is_counted ? iteration + 1 : 1));
       push(std::move(inside));
     } else {
       for (const UnwrittenBytes& found : unwritten_)

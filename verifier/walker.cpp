@@ -309,7 +309,7 @@ Status Walker::on(const bpf::MayGoto&) {
     return error(Code::kFallsOff, "control runs past the end of the function");
   State leave = state_;
   leave.pc = program_.at(state_.pc).target;
-  if (!explored_.covers_iteration(state_, thresholds_, unwritten_)) {
+  if (!explored_.covers_iteration(state_, 0, thresholds_, unwritten_)) {
     ++state_.top().may_gotos;
     state_.pc = state_.pc.next();
     push(std::move(state_));

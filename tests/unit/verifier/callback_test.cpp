@@ -63,6 +63,16 @@ TEST(Callbacks, are_bounded_by_a_small_count_that_widening_would_lose) {
   expect(check(loop("65", "r0 = 0\n exit", body), {bss(64)}), "map-value-oob", 16);
 }
 
+// Two ways of different length through the callback: a state after one call of the longer is that
+// after two of the shorter, but one more call may follow.
+TEST(Callbacks, are_not_covered_by_states_with_fewer_calls_left) {
+  const char* body = "r6 = *(u64 *)(r2 +0)\n r4 = value .bss 0\n r4 += r6\n r5 = *(u8 *)(r4 +0)\n r6 += 1\n"
+                     "if r1 == 0 goto longer\n *(u64 *)(r2 +0) = r6\n r0 = 0\n exit\n"
+                     "longer:\n r6 += 1\n *(u64 *)(r2 +0) = r6\n r0 = 0\n exit";
+  expect(check(loop("3", "r0 = 0\n exit", body), {bss(5)}), "", 0);
+  expect(check(loop("3", "r0 = 0\n exit", body), {bss(4)}), "map-value-oob", 16);
+}
+
 TEST(Callbacks, with_millions_of_iterations_are_walked_in_few_steps) {
   const Outcome o = check(loop("8000000", "r0 = 0\n exit",
                                "r3 = *(u64 *)(r2 +0)\n r3 += 1\n *(u64 *)(r2 +0) = r3\n r0 = 0\n exit"));
