@@ -198,7 +198,7 @@ static RT_COLD uint32_t evict(struct rt_map m, uint32_t tid, uint64_t* state);
 
 /* Index of an element that is ALLOCATED by us, or 0 when all are in use; *state is then 0 if that
  * is certain, and 1 if some were on their way in or out. */
-RT_INLINE uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t* state) {
+RT_INLINE uint32_t allocate(struct rt_map m, uint32_t type, uint32_t tid, uint64_t* state) {
   struct rt_hash_head* head = head_of(m);
   for (uint32_t i = 0; i < kSparePops; i++) {
     uint64_t top = rt_load_acquire(&head->spare);
@@ -214,7 +214,7 @@ RT_INLINE uint32_t allocate(struct rt_map m, uint32_t tid, uint64_t* state) {
     if (index <= m.max_entries && claim(m, index, tid, state))
       return index;
   }
-  return rt_is_lru(m.type) ? evict(m, tid, state) : sweep(m, tid, state);
+  return rt_is_lru(type) ? evict(m, tid, state) : sweep(m, tid, state);
 }
 
 /* ---- lists ---- */
@@ -289,7 +289,7 @@ static uint64_t hash_of_element(struct rt_map m, const struct rt_hash_element* e
 }
 
 /* Puts right what a dead or slow owner left of element `index`. True when it is plainly LIVE. */
-static bool settle(struct rt_map m, uint32_t index) {
+static RT_COLD bool settle(struct rt_map m, uint32_t index) {
   struct rt_hash_element* e = element_at(m, index);
   uint64_t state = rt_load_acquire(&e->state);
   uint64_t next = rt_load_acquire(&e->next);
@@ -419,14 +419,22 @@ RT_COLD void* rt_hash_lookup_slow_form(const struct bpfaot_map_header* header, v
   return rt_hash_value(m, at.index, cpu);
 }
 
+/* `m` for accessors that are inlined. What is passed on to a function by value lies in memory, where
+ * a type that is a constant is not seen as one. */
+RT_INLINE struct rt_map with_type(struct rt_map m, uint32_t type) {
+  m.type = type;
+  return m;
+}
+
 enum overwrite { kWritten, kGone, kOwnBusy };
 
 /* Overwrites the value of the element found at `at`. kGone: it was deleted; look again. */
-RT_INLINE enum overwrite overwrite(struct rt_map m, const struct position* at, const void* value,
-                                uint64_t who) {
+RT_INLINE enum overwrite overwrite(struct rt_map m, uint32_t type, const struct position* at,
+                                   const void* value, uint64_t who) {
+  const struct rt_map known = with_type(m, type);
   struct rt_hash_element* e = element_at(m, at->index);
   uint32_t tid = (uint32_t)who;
-  uint8_t* to = rt_hash_value(m, at->index, (uint32_t)(who >> 32));
+  uint8_t* to = rt_hash_value(known, at->index, (uint32_t)(who >> 32));
   uint64_t busy = rt_hash_with_kind(at->state, RT_HASH_BUSY | tid);
   for (uint32_t i = 0; i < kSpins + kYields; i++) {
     uint64_t state = rt_load_acquire(&e->state);
@@ -449,14 +457,14 @@ RT_INLINE enum overwrite overwrite(struct rt_map m, const struct position* at, c
       continue;
     bool marked = rt_link_marked(rt_load_acquire(&e->next));
     if (!marked) {
-      rt_hash_touch(m, at->index);
+      rt_hash_touch(known, at->index);
       rt_copy_value(to, value, m.value_size);
     }
     if (!rt_cas64(&e->state, busy, rt_hash_with_kind(busy, RT_HASH_LIVE)))
       release(m, at->index, busy | RT_HASH_DELETED);
     return marked ? kGone : kWritten;
   }
-  if (rt_is_per_cpu_hash(m.type)) /* its writer stands still, and writes another value than ours */
+  if (rt_is_per_cpu_hash(type)) /* its writer stands still, and writes another value than ours */
     rt_copy_value(to, value, m.value_size);
   return kWritten; /* else: it will overwrite what we would have written */
 }
@@ -494,8 +502,8 @@ static bool link_element(struct rt_map m, const struct position* at, uint32_t in
   return true;
 }
 
-RT_INLINE int64_t update(struct rt_map m, const void* key, const void* value, uint64_t flags,
-                         uint64_t who) {
+RT_INLINE int64_t update(struct rt_map m, uint32_t type, const void* key, const void* value,
+                         uint64_t flags, uint64_t who) {
   if (flags > RT_BPF_EXIST)
     return -RT_EINVAL; /* with BPF_F_LOCK too: no value here has a bpf_spin_lock */
   uint64_t hash = rt_hash_key(key, m.key_size);
@@ -513,7 +521,7 @@ RT_INLINE int64_t update(struct rt_map m, const void* key, const void* value, ui
         result = -RT_EEXIST;
         break;
       }
-      enum overwrite done = overwrite(m, &at, value, who);
+      enum overwrite done = overwrite(m, type, &at, value, who);
       if (done == kGone)
         continue;
       result = done == kWritten ? 0 : -RT_EBUSY;
@@ -524,7 +532,7 @@ RT_INLINE int64_t update(struct rt_map m, const void* key, const void* value, ui
       break;
     }
     if (!mine) {
-      mine = allocate(m, tid, &state);
+      mine = allocate(m, type, tid, &state);
       if (!mine) { /* perhaps because of an insert of the same key: look again */
         if (!find(m, hash, key, &at))
           break;
@@ -534,10 +542,10 @@ RT_INLINE int64_t update(struct rt_map m, const void* key, const void* value, ui
           rt_syscall6(RT_NR_sched_yield, 0, 0, 0, 0, 0, 0);
           continue;
         }
-        result = rt_is_lru(m.type) ? -RT_ENOMEM : -RT_E2BIG;
+        result = rt_is_lru(type) ? -RT_ENOMEM : -RT_E2BIG;
         break;
       }
-      fill(m, mine, key, value, (uint32_t)(who >> 32));
+      fill(with_type(m, type), mine, key, value, (uint32_t)(who >> 32));
     }
     if (link_element(m, &at, mine, state))
       return 0;
@@ -549,15 +557,13 @@ RT_INLINE int64_t update(struct rt_map m, const void* key, const void* value, ui
 
 RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
                                const void* value, uint64_t flags, uint64_t who) {
-  struct rt_map m = rt_map_of_header(header, data);
-  m.type = RT_MAP_HASH; /* as a constant */
-  return update(m, key, value, flags, who);
+  return update(rt_map_of_header(header, data), RT_MAP_HASH, key, value, flags, who);
 }
 
 RT_SLOW int64_t rt_hash_update_form(const struct bpfaot_map_header* header, void* data,
                                     const void* key, const void* value, uint64_t flags,
                                     uint64_t who) {
-  return update(rt_map_of_header(header, data), key, value, flags, who);
+  return update(rt_map_of_header(header, data), header->type, key, value, flags, who);
 }
 
 RT_SLOW int64_t rt_hash_delete(const struct bpfaot_map_header* header, void* data,

@@ -20,11 +20,12 @@
  * they, and what else is not inlined when bpf-aotc is built, are compiled once, for the lowest
  * processor of the machine, and cannot call helpers. */
 #define RT_INLINE static inline __attribute__((always_inline))
-#define RT_COLD __attribute__((noinline, cold)) RT_PRESERVE_MOST
 #define RT_SLOW __attribute__((noinline)) RT_PRESERVE_MOST
 #ifdef BPFAOT_MINIRT_BITCODE
+#define RT_COLD __attribute__((noinline, cold, minsize)) RT_PRESERVE_MOST
 #define RT_HELPER __attribute__((always_inline))
 #else
+#define RT_COLD __attribute__((noinline, cold)) RT_PRESERVE_MOST
 #define RT_HELPER /* g++ and gcc cannot inline these across files anyway */
 #endif
 #define rt_likely(x) __builtin_expect(!!(x), 1)
