@@ -106,5 +106,18 @@ TEST(Callbacks, of_maps_get_key_and_value) {
   expect(check(each("r0 = 0\n exit"), {ring_buffer("h")}), "helper-arg", 6);
 }
 
+// The key is the helper's copy, which is gone when the helper returns.
+TEST(Callbacks, leave_no_address_of_a_key) {
+  const auto each = [](const char* body) {
+    return std::string("r6 = 0\n *(u64 *)(r10 -8) = r6\n r1 = map h\n r2 = func body\n r3 = r10\n r3 += -8\n r4 = 0\n"
+                       "call bpf_for_each_map_elem\n r0 = 0\n r1 = *(u64 *)(r10 -8)\n if r1 == 0 goto out\n"
+                       "r0 = *(u64 *)(r1 +0)\n out:\n r0 = 0\n exit\n func body:\n") +
+           body + "\n r0 = 0\n exit";
+  };
+  expect(check(each("*(u64 *)(r4 +0) = r2"), {hash_map("h", 8, 16)}), "stack-escape", 16);
+  expect(check(each("*(u64 *)(r10 -8) = r2\n r2 = *(u64 *)(r10 -8)\n r2 = *(u64 *)(r2 +0)"), {hash_map("h", 8, 16)}), "", 0);
+  expect(check(each("*(u64 *)(r4 +0) = r3"), {hash_map("h", 8, 16)}), "", 0); // a value stays mapped
+}
+
 } // namespace
 } // namespace bpfaot::verifier::test
