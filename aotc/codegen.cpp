@@ -153,8 +153,22 @@ uint64_t CallGraph::depth(const std::string& function, const FrameSizes& frames,
   return total;
 }
 
+// What is called through a pointer may call through one again: callbacks of callbacks. No function
+// is twice on a chain of calls, and a chain of a program has eight frames.
+uint64_t CallGraph::depth_of_unknown(const FrameSizes& frames) const {
+  constexpr size_t kMostNested = 7;
+  const std::vector<std::string>& callees = callees_.at(kUnknown);
+  uint64_t deepest = kClockStack;
+  for (size_t nested = 0; nested < std::min(callees.size() - 1, kMostNested); ++nested) {
+    std::map<std::string, uint64_t> known{{kUnknown, deepest}};
+    for (const std::string& callee : callees)
+      deepest = std::max(deepest, depth(callee, frames, known));
+  }
+  return deepest;
+}
+
 uint32_t CallGraph::worst_stack(const std::string& entry, const FrameSizes& frames) const {
-  std::map<std::string, uint64_t> known;
+  std::map<std::string, uint64_t> known{{kUnknown, depth_of_unknown(frames)}};
   return static_cast<uint32_t>(std::min<uint64_t>(depth(entry, frames, known), UINT32_MAX));
 }
 

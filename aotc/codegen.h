@@ -39,6 +39,7 @@ public:
   uint32_t worst_stack(const std::string& entry, const FrameSizes& frames) const;
 
 private:
+  uint64_t depth_of_unknown(const FrameSizes& frames) const;
   uint64_t depth(const std::string& function, const FrameSizes& frames,
                  std::map<std::string, uint64_t>& known) const;
   std::map<std::string, uint64_t> native_;

@@ -84,6 +84,13 @@ TEST_P(Images, SayHowMuchStackTheyNeed) {
   EXPECT_LT(image.place.desc.stack_bytes, 8192u);
 }
 
+// Two frames of 200 bytes each, on one chain of calls.
+TEST_P(Images, CountCallbacksOfCallbacksInTheirStack) {
+  auto bytes = compile("nested", target());
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  EXPECT_GE(open_image(std::move(*bytes)).program("nested").stack_bytes, 400u);
+}
+
 // What the vDSO uses is the kernel's business, but room for it must be there.
 TEST_P(Images, CountTheClockInTheirStack) {
   auto bytes = compile("clock", target());
