@@ -70,15 +70,18 @@ uint64_t vdso_clock(LiveSpace& space, const std::vector<MapsEntry>& maps) {
 }
 
 // Room for code near `near`. Below it first: above an executable its heap grows, and what is mapped
-// there would be in its way.
-uint64_t place_near(const std::vector<MapsEntry>& maps, uint64_t size, uint64_t near, uint64_t reach) {
+// there would be in its way. A place that was taken before we came is where others are looking for room
+// too (stacks of new threads go below the libraries), so each time a place was `refused` the next one lies
+// further off.
+uint64_t place_near(const std::vector<MapsEntry>& maps, uint64_t size, uint64_t near, uint64_t reach, int refused) {
+  const uint64_t away = reach / 8 * static_cast<uint64_t>(std::min(refused, 3));
   const uint64_t low = near > reach ? near - reach : 0;
   const uint64_t high = near + reach - size;
-  uint64_t place = find_hole(maps, size, low, near, near);
+  uint64_t place = find_hole(maps, size, low, near, near > away ? near - away : near);
   if (place == 0) {
-    place = find_hole(maps, size, near + reach / 2, high, near);
+    place = find_hole(maps, size, near + reach / 2, high, near + away);
   }
-  return place != 0 ? place : find_hole(maps, size, near, high, high);
+  return place != 0 ? place : find_hole(maps, size, near, high, high - away);
 }
 
 } // namespace
@@ -153,12 +156,13 @@ Result<std::unique_ptr<Attachment>> Attachment::create(LiveSpace& space, const I
   // limit (RLIMIT_AS) may want the thread table smaller: 64 MiB of addresses, 8, 1.
   Status mapped;
   std::vector<MapsEntry> maps = plan.maps;
+  int refused = 0;
   for (const uint32_t capacity_log2 : {12u, 12u, 9u, 6u}) {
     attachment->capacity_log2_ = capacity_log2;
     if (maps.empty()) {
       maps = TRY(read_maps(space.pid()));
     }
-    mapped = attachment->map_all(space, image, session, std::exchange(maps, {}), near);
+    mapped = attachment->map_all(space, image, session, std::exchange(maps, {}), near, refused++);
     if (mapped) {
       return attachment;
     }
@@ -194,7 +198,7 @@ void Attachment::undo(LiveSpace& space) {
 
 // Private memory, the runtime file's page and the session's two regions lie one behind the other.
 Status Attachment::map_all(LiveSpace& space, const Image& image, const Session& session, const std::vector<MapsEntry>& maps,
-                           uint64_t near) {
+                           uint64_t near, int refused) {
   TRY(make_runtime_file());
   // Fork page, thread slots, and a page behind them that a comparison with "the frame below" may read.
   const uint64_t private_size = kPage + (sizeof(bpfaot_thread) << capacity_log2_) + kPage;
@@ -212,7 +216,7 @@ Status Attachment::map_all(LiveSpace& space, const Image& image, const Session& 
   batch.map(runtime_base_, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
   batch.map(session_base_, session.const_size(), PROT_READ, MAP_SHARED, 1);
   batch.map(session_base_ + session.const_size(), session.data_size(), PROT_READ | PROT_WRITE, MAP_SHARED, 2);
-  TRY(add_image(batch, image, 3, maps, near));
+  TRY(add_image(batch, image, 3, maps, near, refused));
   const SharedFile files[] = {{runtime_.get(), true}, {session.const_fd(), false}, {session.data_fd(), true}, {image.fd(), false}};
   TRY(batch.run(space, files, mapped_));
   // Whoever comes after this loader's death can clear it away.
@@ -248,9 +252,9 @@ Status Attachment::make_runtime_file() {
 }
 
 Status Attachment::add_image(Batch& batch, const Image& image, int file, const std::vector<MapsEntry>& maps,
-                             uint64_t near) {
+                             uint64_t near, int refused) {
   const uint64_t align = std::max<uint64_t>(image.align(), kPage);
-  uint64_t place = place_near(maps, image.span() + align, near, patcher_->reach);
+  uint64_t place = place_near(maps, image.span() + align, near, patcher_->reach, refused);
   if (place == 0) { // programs are called over any distance
     place = find_far_hole(maps, image.span() + align) + (1u << 30);
   }
@@ -323,7 +327,7 @@ Attachment::Arena* Attachment::arena_for(uint64_t address) {
 }
 
 Status Attachment::make_arenas(LiveSpace& space, const Plan& plan) {
-  constexpr int kTries = 3; // another thread may map something at a chosen place
+  constexpr int kTries = 4; // another thread may map something at a chosen place
   Status status;
   for (int attempt = 0; attempt < kTries; ++attempt) {
     // What was seen before and what came since by our own doing; an attempt at a place that is taken fails.
@@ -336,7 +340,7 @@ Status Attachment::make_arenas(LiveSpace& space, const Plan& plan) {
         continue;
       }
       const uint64_t offset = runtime_size_;
-      arenas_.push_back(TRY(make_arena(maps, site.cover.patch_pc, plan.sites.size())));
+      arenas_.push_back(TRY(make_arena(maps, site.cover.patch_pc, plan.sites.size(), attempt)));
       batch.map(arenas_.back().base, arenas_.back().size, PROT_READ | PROT_EXEC, MAP_SHARED, 0, offset);
     }
     if (arenas_.size() == before) {
@@ -361,7 +365,8 @@ Status Attachment::make_arenas(LiveSpace& space, const Plan& plan) {
   return status;
 }
 
-Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites) {
+Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites,
+                                                    int refused) {
   if (arenas_.size() == BPFAOT_ARENA_RANGES) {
     return fail(Code::kAttachReach, "the probed code is spread over more than " + std::to_string(BPFAOT_ARENA_RANGES) +
                                         " regions");
@@ -384,7 +389,7 @@ Result<Attachment::Arena> Attachment::make_arena(const std::vector<MapsEntry>& m
   for (const Arena& other : arenas_) {
     take(other.base, other.size);
   }
-  arena.base = place_near(taken, arena.size, address, patcher_->reach - (16u << 20));
+  arena.base = place_near(taken, arena.size, address, patcher_->reach - (16u << 20), refused);
   if (arena.base == 0) {
     return fail(Code::kAttachReach, "no " + std::to_string(arena.size) + " bytes of memory are free within reach of the code");
   }

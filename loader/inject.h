@@ -82,15 +82,16 @@ private:
   explicit Attachment(const targets::Patcher& patcher) : patcher_(&patcher) {}
 
   Status map_all(LiveSpace& space, const Image& image, const Session& session, const std::vector<MapsEntry>& maps,
-                 uint64_t near);
-  Status add_image(Batch& batch, const Image& image, int file, const std::vector<MapsEntry>& maps, uint64_t near);
+                 uint64_t near, int refused);
+  Status add_image(Batch& batch, const Image& image, int file, const std::vector<MapsEntry>& maps, uint64_t near,
+                   int refused);
   Status write_image(LiveSpace& space, const Image& image);
   Status write_runtime(LiveSpace& space, const Image& image, const Session& session,
                        const std::vector<MapsEntry>& maps);
   Status make_runtime_file();
   // Arenas for all sites that have none in reach.
   Status make_arenas(LiveSpace& space, const Plan& plan);
-  Result<Arena> make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites);
+  Result<Arena> make_arena(const std::vector<MapsEntry>& maps, uint64_t address, size_t sites, int refused);
   Arena* arena_for(uint64_t address);
   void publish_arenas();
   void publish(bpfaot_arena& control) const;

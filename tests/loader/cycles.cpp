@@ -14,6 +14,8 @@
 #include "loader/watch.h"
 #include "targets/target.h"
 
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,11 +151,31 @@ Status killed(int pid, const Image& image, const targets::Patcher& patcher, cons
   return {};
 }
 
-// A process of which one site, when it is read back, does not hold what was written.
-class Broken final : public LiveSpace {
+// A process, in which what a test overrides goes another way.
+class Relay : public LiveSpace {
 public:
-  Broken(Process& process, uint64_t site) : process_(process), site_(site) {}
+  explicit Relay(Process& process) : process_(process) {}
   int pid() const override { return process_.pid(); }
+  Status read(uint64_t address, std::span<uint8_t> out) override { return process_.read(address, out); }
+  Status write(uint64_t address, std::span<const uint8_t> bytes) override { return process_.write(address, bytes); }
+  Result<std::vector<int64_t>> system_calls(std::span<const SystemCall> calls, std::span<const SharedFile> files) override {
+    return process_.system_calls(calls, files);
+  }
+  Status hold() override { return process_.hold(); }
+  void release(bool keep) override { process_.release(keep); }
+  Result<std::vector<MapsEntry>> mapped() override { return process_.mapped(); }
+  Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) override { return process_.leave(codes); }
+  Result<bool> refers_to(std::span<const CodeRange> ranges) override { return process_.refers_to(ranges); }
+  Result<bool> executes(std::span<const CodeRange> ranges) override { return process_.executes(ranges); }
+
+protected:
+  Process& process_;
+};
+
+// One site, when it is read back, does not hold what was written.
+class Broken final : public Relay {
+public:
+  Broken(Process& process, uint64_t site) : Relay(process), site_(site) {}
   Status read(uint64_t address, std::span<uint8_t> out) override {
     Status status = process_.read(address, out);
     if (address == site_ && std::exchange(is_written_, false)) {
@@ -165,20 +187,43 @@ public:
     is_written_ |= address == site_;
     return process_.write(address, bytes);
   }
-  Result<std::vector<int64_t>> system_calls(std::span<const SystemCall> calls, std::span<const SharedFile> files) override {
-    return process_.system_calls(calls, files);
-  }
-  Status hold() override { return process_.hold(); }
-  void release(bool keep) override { process_.release(keep); }
-  Result<std::vector<MapsEntry>> mapped() override { return process_.mapped(); }
-  Result<std::vector<Leave>> leave(std::span<const CoveredCode> codes) override { return process_.leave(codes); }
-  Result<bool> refers_to(std::span<const CodeRange> ranges) override { return process_.refers_to(ranges); }
-  Result<bool> executes(std::span<const CodeRange> ranges) override { return process_.executes(ranges); }
 
 private:
-  Process& process_;
   uint64_t site_;
   bool is_written_ = false;
+};
+
+// Others map something just before us wherever we want to within some distance of the sites.
+class Crowded final : public Relay {
+public:
+  Crowded(Process& process, const Plan& plan) : Relay(process), plan_(plan) {}
+  Result<std::vector<int64_t>> system_calls(std::span<const SystemCall> calls, std::span<const SharedFile> files) override {
+    for (const SystemCall& call : calls) {
+      if (call.number == SYS_mmap && is_crowded(call.args[0])) {
+        TRY(process_.system_call(SYS_mmap, {call.args[0], 4096, PROT_NONE, kPrivateThere, ~uint64_t{0}, 0}));
+        taken_.push_back(call.args[0]);
+      }
+    }
+    return process_.system_calls(calls, files);
+  }
+  Status clear() {
+    for (const uint64_t address : taken_) {
+      TRY(process_.system_call(SYS_munmap, {address, 4096}));
+    }
+    return {};
+  }
+  size_t refusals() const { return taken_.size(); }
+
+private:
+  static constexpr uint64_t kPrivateThere = MAP_PRIVATE | MAP_ANONYMOUS | 0x100000; // MAP_FIXED_NOREPLACE
+  bool is_crowded(uint64_t address) const {
+    return std::any_of(plan_.sites.begin(), plan_.sites.end(), [address](const PlannedSite& site) {
+      return (address > site.address ? address - site.address : site.address - address) < (64u << 20);
+    });
+  }
+
+  const Plan& plan_;
+  std::vector<uint64_t> taken_;
 };
 
 // Everything that was mapped is gone, when need be after some time.
@@ -209,6 +254,18 @@ Status broken(int pid, const Image& image, const targets::Patcher& patcher, cons
   return is_gone(pid, patcher, before) ? Status() : Status(fail(Code::kInternal, "what failed has left something"));
 }
 
+Status crowded(int pid, const Image& image, const targets::Patcher& patcher, const Plan& plan) {
+  const Session session = TRY(Session::create(image, {}));
+  Process process = TRY(Process::open(pid, patcher));
+  Plan now = plan;
+  Crowded space(process, plan);
+  const std::unique_ptr<Attachment> attachment = TRY(Attachment::create(space, image, session, patcher, now));
+  TRY(attachment->prepare(space, image, now)); // nothing is patched
+  attachment->undo(space);
+  TRY(space.clear());
+  return space.refusals() != 0 ? Status() : Status(fail(Code::kInternal, "no place was refused"));
+}
+
 Status run(int pid, const char* probe, const std::string& file, const char* cycles, Totals& totals) {
   const Image image = TRY(open_image(probe));
   const targets::Patcher* patcher = &targets::host_patcher();
@@ -226,6 +283,9 @@ Status run(int pid, const char* probe, const std::string& file, const char* cycl
   }
   if (std::strcmp(cycles, "broken") == 0) {
     return broken(pid, image, *patcher, plan);
+  }
+  if (std::strcmp(cycles, "crowded") == 0) {
+    return crowded(pid, image, *patcher, plan);
   }
   const std::vector<std::string> before = files_of(pid);
   for (int i = 0; i < std::atoi(cycles); ++i) {
