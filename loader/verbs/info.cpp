@@ -9,11 +9,14 @@
 #include "support/json.h"
 #include "targets/target.h"
 
+#include <iterator>
+
 namespace bpfaot::loader {
 namespace {
 
-constexpr std::string_view kKinds[] = {"none", "probe", "syscall", "raw_tracepoint",
-                                       "socket", "xdp", "tc"};
+constexpr std::string_view kKinds[] = {"none",   "probe", "syscall", "raw_tracepoint", "socket",     "xdp",
+                                       "tc",     "usdt",  "ksyscall", "tracepoint",    "perf_event"};
+static_assert(std::size(kKinds) == BPFAOT_KIND_PERF_EVENT + 1);
 
 struct FlagName {
   uint32_t flag;
