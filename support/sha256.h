@@ -13,7 +13,8 @@ using Digest = std::array<uint8_t, 32>;
 
 class Sha256 {
 public:
-  Sha256();
+  // `plain` leaves the processor's SHA instructions unused.
+  explicit Sha256(bool plain = false);
   void update(std::span<const uint8_t> bytes);
   Digest finish();
 
@@ -22,6 +23,7 @@ private:
   std::array<uint32_t, 8> state_;
   std::array<uint8_t, 64> buffer_;
   uint64_t length_ = 0; // bytes
+  bool instructions_;
 };
 
 Digest sha256(std::span<const uint8_t> bytes);

@@ -47,5 +47,17 @@ TEST(Sha256, pieces_hash_like_the_whole_at_every_length) {
   }
 }
 
+TEST(Sha256, the_processors_instructions_hash_like_plain_code) {
+  std::vector<uint8_t> bytes(5000);
+  uint32_t random = 1;
+  for (uint8_t& byte : bytes)
+    byte = static_cast<uint8_t>((random = random * 1664525 + 1013904223) >> 24);
+  for (size_t length = 0; length <= bytes.size(); length += 61) {
+    Sha256 plain(true);
+    plain.update({bytes.data(), length});
+    EXPECT_EQ(plain.finish(), sha256({bytes.data(), length})) << length;
+  }
+}
+
 } // namespace
 } // namespace bpfaot
