@@ -119,16 +119,17 @@ private:
   Status lower(const bpf::CallHelper& insn);
   Status lower(const bpf::CallLocal& insn);
   Status lower(const bpf::CallIndirect& insn);
+  Status lower(const bpf::CallKfunc& insn);
   Status lower_helper(int32_t id);
+  Status lower_runtime_call(const bpf::HelperInfo& helper);
   Status lower_call(bpf::FuncId callee_id);
   void find_stack_reads();    // lower_read.cpp
   Result<bool> lower_read(); // a helper on the spot; false: it has to be called
   Status note_helper(const bpf::HelperInfo& helper);
   Status note_raw_context();
 
-  // Variants without a lowering; the verifier knows none of them today.
+  // A variant without a lowering; the verifier knows it as little.
   Status lower(const bpf::AddrSpaceCast&) { return unsupported("address space casts"); }
-  Status lower(const bpf::CallKfunc&) { return unsupported("kernel functions"); }
 
   const verifier::RegFact& fact(bpf::Reg reg) const { return insn_facts().before[reg.number]; }
   const verifier::InsnFacts& insn_facts() const { return program_.facts().insns[at_.value]; }

@@ -114,11 +114,24 @@ Status FunctionLowering::lower_helper(int32_t id) {
   TRY(note_helper(*helper));
   if (TRY(lower_read()))
     return {};
+  return lower_runtime_call(*helper);
+}
+
+Status FunctionLowering::lower(const bpf::CallKfunc& insn) {
+  const bpf::HelperInfo* kfunc = bpf::find_kfunc(insn.btf_id);
+  if (kfunc == nullptr)
+    return unsupported("calls of kernel functions that minirt does not have");
+  TRY(note_helper(*kfunc));
+  return lower_runtime_call(*kfunc);
+}
+
+Status FunctionLowering::lower_runtime_call(const bpf::HelperInfo& helper) {
   llvm::Function* callee =
-      program_.module.runtime_function("__bpfaot_rt_" + std::string(helper->name));
-  if (callee == nullptr || callee->arg_size() != helper->arg_count() + 1)
+      program_.module.runtime_function("__bpfaot_rt_" + std::string(helper.name));
+  if (callee == nullptr || callee->arg_size() != helper.arg_count() + 1)
     return program_.fail_at(at_, Code::kResource,
-                            "the runtime has no fitting function for " + bpf::helper_name(id));
+                            "the runtime has no fitting function for bpf_" +
+                                std::string(helper.name));
   std::vector<llvm::Value*> arguments = {function_->getArg(0)};
   for (uint32_t i = 1; i < callee->arg_size(); ++i) {
     const Reg reg{static_cast<uint8_t>(i)};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Access to helpers.def (helpers that minirt implements) and kernel_helpers.def (every helper the
-// kernel has, so that the rest can be refused by name).
+// Access to helpers.def and kfuncs.def (what minirt implements) and kernel_helpers.def (every helper
+// the kernel has, so that the rest can be refused by name).
 #pragma once
 
 #include "bpf/maps.h"
@@ -33,8 +33,17 @@ enum class HelperArg : uint8_t {
   record,
   callback,
   stack_or_null,
+  num_iterator_new,
+  num_iterator,
+  num_iterator_end,
 };
-enum class HelperRet : uint8_t { integer, nothing, map_value_or_null, memory_or_null };
+enum class HelperRet : uint8_t {
+  integer,
+  nothing,
+  map_value_or_null,
+  memory_or_null,
+  iterator_element,
+};
 
 // HelperInfo::flags above the BPFAOT_CAP_* bits.
 enum : uint64_t {
@@ -53,6 +62,15 @@ enum : uint64_t {
   kHelperCapMask = (1u << 24) - 1,
 };
 
+// Kfuncs are described as helpers are, with ids behind all of those.
+enum KfuncId : int32_t {
+  kKfuncsBegin = 0x10000,
+  kKfuncBeforeFirst = kKfuncsBegin - 1,
+#define BPFAOT_KFUNC(name, ...) kfunc_##name,
+#include "bpf/kfuncs.def"
+#undef BPFAOT_KFUNC
+};
+
 struct HelperInfo {
   int32_t id;
   std::string_view name; // "map_lookup_elem", without the "bpf_"
@@ -62,6 +80,7 @@ struct HelperInfo {
   uint64_t flags;    // BPFAOT_CAP_* and kHelper*
 
   uint32_t capabilities() const { return static_cast<uint32_t>(flags & kHelperCapMask); }
+  bool is_kfunc() const { return id >= kKfuncsBegin; }
   unsigned arg_count() const {
     unsigned count = 0;
     while (count < args.size() && args[count] != HelperArg::none)
@@ -72,6 +91,9 @@ struct HelperInfo {
 
 std::span<const HelperInfo> all_helpers();       // those of helpers.def, by id
 const HelperInfo* find_helper(int32_t id);       // null: minirt has none
+std::span<const HelperInfo> all_kfuncs();        // those of kfuncs.def, in its order
+const HelperInfo* find_kfunc(int32_t id);        // by KfuncId
+const HelperInfo* find_kfunc(std::string_view name); // "bpf_iter_num_new"; null: minirt has none
 std::string_view kernel_helper_name(int32_t id); // "" when the kernel has no such helper
 // "bpf_get_stackid" for any helper of the kernel, "helper 1006" for others.
 std::string helper_name(int32_t id);

@@ -87,6 +87,12 @@ private:
                        .target = {},
                        .callee = {},
                        .poisoned = relocated->poisoned};
+      if (relocated->poisoned && std::holds_alternative<CallKfunc>(relocated->insn))
+        if (const ElfRelocation* to =
+                object_.elf.relocation_at(range.section, uint64_t{range.begin + slot} * 8))
+          program_->poison.emplace(base + slot, "kernel function '" +
+                                                    std::string(object_.elf.symbols[to->symbol].name) +
+                                                    "'");
       if (relocated->callee)
         item.callee = refer_to(*relocated->callee);
       program_->insns.push_back(item);

@@ -6,6 +6,8 @@
 // symbol with an addend and a function symbol with the neutral addend the same sum.
 #include "bpf/relocate.h"
 
+#include "bpf/helpers.h"
+
 namespace bpfaot::bpf {
 namespace {
 
@@ -99,7 +101,48 @@ private:
     return Relocated{CallLocal{0}, TRY(function_at(section, slot))};
   }
 
+  // The name is that of one of ours; what the object thinks of its prototype must be so too, since
+  // arguments are checked by our table alone.
+  Status check_prototype(const HelperInfo& info, const ElfSymbol& symbol) const {
+    const auto wrong = [&](std::string found, std::string needed) -> Status {
+      return Failure(make_error(Code::kKfuncPrototype,
+                                "kernel function " + quoted(symbol.name) +
+                                    " is declared in another way than it is defined")
+                         .values(std::move(found), std::move(needed)));
+    };
+    const Btf& btf = object_.btf;
+    const std::optional<uint32_t> id = btf.find(BtfKind::function, symbol.name);
+    if (!id)
+      return wrong("no type information", "its prototype in BTF, which clang -g writes");
+    const BtfType& proto = btf.type(btf.type(*id).target);
+    const auto parameters = btf.parameters(proto);
+    if (parameters.size() != info.arg_count())
+      return wrong(std::to_string(parameters.size()) + " parameters",
+                   std::to_string(info.arg_count()));
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const bool is_pointer = btf.resolved(parameters[i].type).kind == BtfKind::pointer;
+      const HelperArg arg = info.args[i];
+      const bool is_number = arg == HelperArg::scalar || arg == HelperArg::size ||
+                             arg == HelperArg::size_or_zero || arg == HelperArg::const_size;
+      if (is_pointer == is_number)
+        return wrong("parameter " + std::to_string(i + 1) + " is " +
+                         btf.name_of(parameters[i].type),
+                     is_number ? "a number" : "a pointer");
+    }
+    const BtfKind result = btf.resolved(proto.target).kind;
+    const bool is_void = info.ret == HelperRet::nothing;
+    const bool is_pointer = !is_void && info.ret != HelperRet::integer;
+    if ((result == BtfKind::void_type) != is_void || (result == BtfKind::pointer) != is_pointer)
+      return wrong("it returns " + btf.name_of(proto.target),
+                   is_void ? "void" : is_pointer ? "a pointer" : "a number");
+    return {};
+  }
+
   Result<Relocated> kernel_function(const ElfSymbol& symbol) const {
+    if (const HelperInfo* info = find_kfunc(symbol.name)) {
+      TRY(check_prototype(*info, symbol));
+      return Relocated{CallKfunc{info->id, 0}};
+    }
     if (symbol.is_weak)
       return Relocated{CallKfunc{0, 0}, std::nullopt, true};
     return fail(Code::kExtern,
@@ -117,6 +160,9 @@ private:
         return Relocated{LoadImm64{Imm64Kind::map_value, insn.dst,
                                    uint64_t{variable.offset} << 32 | object_.kconfig_map->value}};
       }
+    // A program compares it with null, to know whether it may call the function.
+    if (find_kfunc(symbol.name) != nullptr)
+      return Relocated{LoadImm64{Imm64Kind::imm, insn.dst, 1}};
     if (symbol.is_weak)
       return Relocated{LoadImm64{Imm64Kind::imm, insn.dst, 0}};
     return fail(Code::kExtern,
@@ -190,6 +236,8 @@ Result<Relocated> relocate(const Object& object, uint32_t section, uint32_t slot
     return fail(Code::kReloc, "relocation " + kind_name(relocation->kind) + " of " +
                                   quoted(object.elf.symbols[relocation->symbol].name) +
                                   " for an instruction that holds no address");
+  if (std::holds_alternative<CallKfunc>(insn)) // by a number of some kernel's types
+    return Relocated{insn, std::nullopt, true};
   const auto* helper = std::get_if<CallHelper>(&insn);
   return Relocated{insn, std::nullopt, helper != nullptr && helper->id == kPoisonedHelper};
 }

@@ -46,6 +46,19 @@ constexpr HelperInfo kHelpers[] = {
 static_assert(std::is_sorted(std::begin(kHelpers), std::end(kHelpers),
                              [](const HelperInfo& a, const HelperInfo& b) { return a.id < b.id; }));
 
+constexpr HelperInfo kKfuncs[] = {
+#define BPFAOT_KFUNC(name, ret, a1, a2, a3, a4, a5, flags)                                         \
+  {kfunc_##name,                                                                                   \
+   #name,                                                                                          \
+   HelperRet::ret,                                                                                 \
+   {HelperArg::a1, HelperArg::a2, HelperArg::a3, HelperArg::a4, HelperArg::a5},                    \
+   no_map,                                                                                         \
+   (flags) | H_GPL},
+#include "bpf/kfuncs.def"
+#undef BPFAOT_KFUNC
+};
+static_assert(kKfuncs[0].id == kKfuncsBegin);
+
 constexpr std::string_view kKernelHelpers[] = {
     "unspec",
 #define BPFAOT_KERNEL_HELPER(id, name) #name,
@@ -78,6 +91,25 @@ const HelperInfo* find_helper(int32_t id) {
       std::lower_bound(std::begin(kHelpers), std::end(kHelpers), id,
                        [](const HelperInfo& row, int32_t wanted) { return row.id < wanted; });
   return found != std::end(kHelpers) && found->id == id ? found : nullptr;
+}
+
+std::span<const HelperInfo> all_kfuncs() {
+  return kKfuncs;
+}
+
+const HelperInfo* find_kfunc(int32_t id) {
+  const int64_t row = int64_t{id} - kKfuncsBegin;
+  return row >= 0 && row < static_cast<int64_t>(std::size(kKfuncs)) ? &kKfuncs[row] : nullptr;
+}
+
+const HelperInfo* find_kfunc(std::string_view name) {
+  constexpr std::string_view kPrefix = "bpf_";
+  if (!name.starts_with(kPrefix))
+    return nullptr;
+  for (const HelperInfo& row : kKfuncs)
+    if (row.name == name.substr(kPrefix.size()))
+      return &row;
+  return nullptr;
 }
 
 bool is_gpl_compatible(std::string_view license) {

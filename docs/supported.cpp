@@ -42,6 +42,14 @@ void print_helpers() {
   std::printf("\nAny other helper of the kernel is reported by name, as unsupported.\n\n");
 }
 
+void print_kfuncs() {
+  std::printf("## Kernel functions\n\n| function | notes |\n|---|---|\n");
+  for (const bpf::HelperInfo& kfunc : bpf::all_kfuncs())
+    std::printf("| `bpf_%.*s` | %s |\n", static_cast<int>(kfunc.name.size()), kfunc.name.data(),
+                notes_of(kfunc).c_str());
+  std::printf("\nOthers are refused by name where they are called; as `__weak` symbols they are 0.\n\n");
+}
+
 void print_maps() {
   std::printf("## Maps\n\n| number | type | values |\n|---|---|---|\n");
   for (const bpf::MapTypeInfo& map : bpf::all_map_types())
@@ -115,10 +123,11 @@ void print_kinds() {
 
 int main() {
   std::printf("<!-- SPDX-License-Identifier: MIT -->\n"
-              "<!-- Generated from bpf/sections.def, helpers.def and maps.def: build the target supported_md. -->\n"
+              "<!-- Generated from bpf/sections.def, helpers.def, kfuncs.def and maps.def: build the target supported_md. -->\n"
               "# What is supported\n\n");
   print_kinds();
   print_helpers();
+  print_kfuncs();
   print_maps();
   return 0;
 }

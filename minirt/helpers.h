@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Prototypes of the helpers, by the rule at the end of abi.h, one for each row of bpf/helpers.def.
+ * Prototypes of the helpers and kfuncs, by the rule at the end of abi.h, one for each row of
+ * bpf/helpers.def and bpf/kfuncs.def.
  */
 #pragma once
 
@@ -70,6 +71,11 @@ uint64_t __bpfaot_rt_loop(rt_env* env, uint64_t count, rt_callback* callback, vo
                           uint64_t flags);
 uint64_t __bpfaot_rt_for_each_map_elem(rt_env* env, rt_desc* map, rt_callback* callback, void* ctx,
                                        uint64_t flags);
+
+/* Objects that programs keep in their stack. */
+uint64_t __bpfaot_rt_iter_num_new(rt_env* env, void* iterator, uint64_t first, uint64_t end);
+void* __bpfaot_rt_iter_num_next(rt_env* env, void* iterator);
+void __bpfaot_rt_iter_num_destroy(rt_env* env, void* iterator);
 
 /* Packets: ctx is a struct bpfaot_packet. */
 uint64_t __bpfaot_rt_skb_load_bytes(rt_env* env, void* ctx, uint64_t offset, void* to,

@@ -55,7 +55,11 @@ Effects effects_of(const bpf::Insn& insn) {
             return {static_cast<uint16_t>(((1u << count) - 1) << 1), kCallClobbers};
           },
           [](const CallLocal&) -> Effects { return {0, kCallClobbers}; },
-          [](const CallKfunc&) -> Effects { return {0x3e, kCallClobbers}; },
+          [](const CallKfunc& i) -> Effects {
+            const HelperInfo* info = find_kfunc(i.btf_id);
+            const unsigned count = info != nullptr ? info->arg_count() : 5;
+            return {static_cast<uint16_t>(((1u << count) - 1) << 1), kCallClobbers};
+          },
           [](const CallIndirect& i) -> Effects {
             return {join(bit(i.target), 0x3e), kCallClobbers};
           },

@@ -20,12 +20,21 @@ constexpr uint32_t kMinLoopSteps = 100, kMinLoopJumps = 20; // within a loop tha
 constexpr uint32_t kPatience = 3;  // misses per hit before a node is dropped
 constexpr size_t kIterations = 64; // remembered at one may_goto
 
-// Whether a call that both states are in has taken from its budget between them.
+// Whether a budget that both states have has paid between them.
 bool has_paid(const State& earlier, const State& now) {
-  for (size_t f = 0; f < std::min(earlier.frames.size(), now.frames.size()); ++f)
-    if (earlier.frames[f].activation == now.frames[f].activation &&
-        earlier.frames[f].may_gotos != now.frames[f].may_gotos)
+  const size_t count = std::min(earlier.frames.size(), now.frames.size());
+  for (size_t f = 0; f < count; ++f) {
+    const Frame &was = earlier.frames[f], &is = now.frames[f];
+    if (was.activation == is.activation && was.may_gotos != is.may_gotos)
       return true;
+    if (was.helper_call != 0 && was.helper_call == is.helper_call && was.calls != is.calls)
+      return true;
+    for (size_t i = 0; i < std::min(was.stack.size(), is.stack.size()); ++i)
+      if (was.stack[i].object.kind == StackObject::Kind::num_iterator &&
+          was.stack[i].object.id == is.stack[i].object.id &&
+          was.stack[i].object.taken != is.stack[i].object.taken)
+        return true;
+  }
   return false;
 }
 
@@ -39,7 +48,8 @@ bool calls_back(int32_t helper) {
 } // namespace
 
 Explored::Explored(const Program& program, const Liveness& liveness)
-    : liveness_(liveness), join_points_(program.insns.size()), nodes_(program.insns.size()) {
+    : liveness_(liveness), join_points_(program.insns.size()), nodes_(program.insns.size()),
+      has_may_goto_(program.functions.size()) {
   for (size_t i = 0; i < program.insns.size(); ++i) {
     const ProgramInsn& at = program.insns[i];
     if (at.target.valid() && at.target.value < join_points_.size())
@@ -52,14 +62,31 @@ Explored::Explored(const Program& program, const Liveness& liveness)
     if (calls && i + 1 < join_points_.size())
       join_points_[i + 1] = true;
   }
-  for (const Function& function : program.functions)
+  for (size_t f = 0; f < program.functions.size(); ++f) {
+    const Function& function = program.functions[f];
     if (function.begin.value < join_points_.size())
       join_points_[function.begin.value] = true;
+    for (InsnIndex i = function.begin; i < function.end; i = i.next())
+      has_may_goto_[f] = has_may_goto_[f] || std::holds_alternative<MayGoto>(program.at(i).insn);
+  }
 }
 
 void Explored::path_begins(const std::shared_ptr<Node>& node) {
   if (node)
     ++node->open_paths;
+}
+
+void Explored::open_scope(uint32_t budget, std::shared_ptr<Node>& parent) {
+  auto node = std::make_shared<Node>();
+  node->parent = parent;
+  node->open_paths = 1; // as record() does
+  scopes_[budget] = node;
+  parent = std::move(node);
+}
+
+bool Explored::is_finished(uint32_t budget) const {
+  const auto scope = scopes_.find(budget);
+  return scope != scopes_.end() && scope->second->open_paths == 0;
 }
 
 void Explored::path_ends(std::shared_ptr<Node> node) {
@@ -73,10 +100,10 @@ Visit Explored::visit(const State& state, std::shared_ptr<Node>& parent,
   bool worth_recording = jumps_since_record_ >= kMinJumps && steps_since_record_ >= kMinSteps;
   for (size_t i = 0; i < here.size();) {
     Node& node = *here[i];
-    const bool covered = includes(node.state, state, liveness_, &unwritten);
+    const bool covered = includes(node.state, state, liveness_, *this, &unwritten);
     if (node.open_paths != 0) {
       if (covered && !has_paid(node.state, state) &&
-          includes(state, node.state, liveness_, nullptr))
+          includes(state, node.state, liveness_, *this, nullptr))
         return Visit::endless;
       if (steps_since_record_ < kMinLoopSteps && jumps_since_record_ < kMinLoopJumps)
         worth_recording = false;
@@ -99,17 +126,18 @@ Visit Explored::visit(const State& state, std::shared_ptr<Node>& parent,
   return Visit::go_on;
 }
 
-bool Explored::covers_iteration(State& state, uint64_t calls, const Thresholds* thresholds,
+bool Explored::covers_iteration(State& state, uint32_t budget, uint64_t calls,
+                                const Thresholds* thresholds,
                                 std::vector<UnwrittenBytes>& unwritten) {
   std::deque<Iteration>& here = iterations_[state.pc];
   for (const Iteration& earlier : here)
-    if (earlier.calls <= calls && earlier.state.top().activation == state.top().activation &&
-        includes(earlier.state, state, liveness_, &unwritten))
+    if (earlier.calls <= calls && earlier.budget == budget &&
+        includes(earlier.state, state, liveness_, *this, &unwritten))
       return true;
   unwritten.clear();
   if (thresholds != nullptr)
     for (size_t i = here.size(); i > 0; --i)
-      if (here[i - 1].state.top().activation == state.top().activation)
+      if (here[i - 1].budget == budget)
         if (std::optional<State> wide = widen(here[i - 1].state, state, *thresholds)) {
           state = std::move(*wide);
           break;
@@ -119,7 +147,7 @@ bool Explored::covers_iteration(State& state, uint64_t calls, const Thresholds* 
     here.pop_front();
   }
   bytes_ += state.bytes();
-  here.push_back({state, calls});
+  here.push_back({state, budget, calls});
   return false;
 }
 

@@ -5,6 +5,8 @@
 // the new one has to keep); different old ones may map to the same. References map one to one.
 #include "verifier/inclusion.h"
 
+#include "verifier/typestate.h"
+
 #include <optional>
 
 namespace bpfaot::verifier {
@@ -15,8 +17,9 @@ using bpf::InsnIndex;
 class Comparison {
 public:
   Comparison(const State& old_state, const State& new_state, const Liveness& liveness,
-             std::vector<UnwrittenBytes>* unwritten)
-      : old_(old_state), new_(new_state), liveness_(liveness), unwritten_(unwritten) {}
+             const Scopes& scopes, std::vector<UnwrittenBytes>* unwritten)
+      : old_(old_state), new_(new_state), liveness_(liveness), scopes_(scopes),
+        unwritten_(unwritten) {}
 
   bool run() {
     if (old_.frames.size() != new_.frames.size() || old_.refs.size() != new_.refs.size())
@@ -25,7 +28,8 @@ public:
       if (old_.frames[i].func != new_.frames[i].func ||
           old_.frames[i].call_site != new_.frames[i].call_site ||
           (old_.frames[i].iteration == 0) != (new_.frames[i].iteration == 0) ||
-          old_.frames[i].iteration > new_.frames[i].iteration) // fewer calls may follow it
+          old_.frames[i].iteration > new_.frames[i].iteration || // fewer calls may follow it
+          !pays_the_same(old_.frames[i], new_.frames[i]))
         return false;
     for (size_t i = old_.frames.size(); i > 0; --i)
       if (!frame(i - 1))
@@ -38,6 +42,14 @@ private:
     uint32_t from, to;
     uint64_t shift; // delta(new) - delta(old)
   };
+
+  // The budget that the new state takes from is the old one's, or nobody will come back to the old
+  // state's scope.
+  bool is_budget(uint32_t from, uint32_t to) const { return from == to || scopes_.is_finished(from); }
+  bool pays_the_same(const Frame& from, const Frame& to) const {
+    return (!scopes_.has_may_goto(from.func) || is_budget(from.activation, to.activation)) &&
+           (from.iteration == 0 || is_budget(from.helper_call, to.helper_call));
+  }
 
   bool map_id(uint32_t from, uint32_t to, uint64_t shift) {
     for (const Mapping& m : ids_)
@@ -72,7 +84,9 @@ private:
       return false;
     if (old_reg.id != 0 && !map_id(old_reg.id, new_reg.id, new_reg.delta - old_reg.delta))
       return false;
-    if ((old_reg.ref == 0) != (new_reg.ref == 0))
+    if ((old_reg.ref == 0) != (new_reg.ref == 0) || (old_reg.owner == 0) != (new_reg.owner == 0))
+      return false;
+    if (old_reg.owner != 0 && !map_ref(old_reg.owner, new_reg.owner))
       return false;
     return old_reg.ref == 0 || map_ref(old_reg.ref, new_reg.ref);
   }
@@ -85,6 +99,15 @@ private:
 
   bool slot(const StackSlot& old_slot, const StackSlot& new_slot, uint32_t live,
             uint32_t& unwritten) {
+    const StackObject &was_object = old_slot.object, &is_object = new_slot.object;
+    if (live != 0 && (was_object.kind != StackObject::Kind::none ||
+                      is_object.kind != StackObject::Kind::none)) {
+      const bool is_same =
+          is_same_object(was_object, is_object) && map_ref(was_object.id, is_object.id) &&
+          (was_object.ref == 0 || map_ref(was_object.ref, is_object.ref));
+      return is_same && (was_object.kind != StackObject::Kind::num_iterator ||
+                         is_budget(was_object.id, is_object.id));
+    }
     const uint32_t old_spill = old_slot.spill_bytes();
     const bool any_number = is_any_number(old_slot);
     const uint32_t spill_mask = (1u << old_spill) - 1;
@@ -163,7 +186,7 @@ private:
 
   bool references() {
     for (size_t i = 0; i < old_.refs.size(); ++i)
-      if (!map_ref(old_.refs[i].id, new_.refs[i].id))
+      if (old_.refs[i].kind != new_.refs[i].kind || !map_ref(old_.refs[i].id, new_.refs[i].id))
         return false;
     return true;
   }
@@ -171,6 +194,7 @@ private:
   const State& old_;
   const State& new_;
   const Liveness& liveness_;
+  const Scopes& scopes_;
   std::vector<UnwrittenBytes>* unwritten_;
   std::vector<Mapping> ids_, refs_;
 };
@@ -178,10 +202,10 @@ private:
 } // namespace
 
 bool includes(const State& old_state, const State& new_state, const Liveness& liveness,
-              std::vector<UnwrittenBytes>* unwritten) {
+              const Scopes& scopes, std::vector<UnwrittenBytes>* unwritten) {
   if (unwritten != nullptr)
     unwritten->clear();
-  return Comparison(old_state, new_state, liveness, unwritten).run();
+  return Comparison(old_state, new_state, liveness, scopes, unwritten).run();
 }
 
 } // namespace bpfaot::verifier

@@ -22,9 +22,21 @@ struct UnwrittenBytes {
   StackBytes bytes;
 };
 
+// What takes from a budget has a life during which it may: a call with may_goto in it, a call of a
+// helper that calls back, an iterator. Its scope is finished when every path that began in it has
+// ended. Why inclusion must ask: see explored.h.
+class Scopes {
+public:
+  virtual bool is_finished(uint32_t id) const = 0;
+  virtual bool has_may_goto(bpf::FuncId func) const = 0;
+
+protected:
+  ~Scopes() = default;
+};
+
 // Both states are at the same pc. On success `unwritten` (may be null) has the bytes that the new
 // state reaches unwritten.
 bool includes(const State& old_state, const State& new_state, const Liveness& liveness,
-              std::vector<UnwrittenBytes>* unwritten);
+              const Scopes& scopes, std::vector<UnwrittenBytes>* unwritten);
 
 } // namespace bpfaot::verifier

@@ -179,7 +179,10 @@ void FunctionPass::use_arguments(LiveSet& live, InsnIndex i, const HelperInfo& i
       break;
     }
     case HelperArg::mem_out:
-    case HelperArg::value_out: break;
+    case HelperArg::value_out:
+    case HelperArg::num_iterator_new: break;
+    case HelperArg::num_iterator:
+    case HelperArg::num_iterator_end: use(live, base, 0, 8); break;
     default: use(live, base, 0, -1); break; // e.g. the source address of probe_read
     }
   }
@@ -203,6 +206,10 @@ LiveSet FunctionPass::transfer(InsnIndex i, LiveSet live) const {
           [&](const Atomic& a) { use(live, regs[a.base.number], a.off, bytes(a.size)); },
           [&](const CallHelper& call) {
             if (const HelperInfo* info = find_helper(call.id))
+              use_arguments(live, i, *info);
+          },
+          [&](const CallKfunc& call) {
+            if (const HelperInfo* info = find_kfunc(call.btf_id))
               use_arguments(live, i, *info);
           },
           [&](const CallLocal&) {

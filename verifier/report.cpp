@@ -43,7 +43,7 @@ std::string Walker::describe(const RegState& reg) const {
   switch (reg.type) {
   case Type::none: return "never written";
   case Type::scalar:
-    return reg.released ? "a record that was already submitted or discarded"
+    return reg.released ? "memory that was already given back"
                         : verifier::describe(reg.value);
   case Type::ctx: return "the context" + offset();
   case Type::map_handle: return "the map " + map(reg.object).name;
@@ -52,7 +52,11 @@ std::string Walker::describe(const RegState& reg) const {
            std::to_string(map(reg.object).value_size) + " bytes)" + offset();
   case Type::stack: return "a pointer to the stack" + offset();
   case Type::memory:
-    return "a pointer" + or_null + (reg.read_only ? " to a key of " : " to a record of ") + std::to_string(reg.size) + " bytes" +
+    return "a pointer" + or_null +
+           (reg.owner != 0    ? " to memory of "
+            : reg.read_only   ? " to a key of "
+                              : " to a record of ") +
+           std::to_string(reg.size) + " bytes" +
            offset();
   case Type::function: return "the address of a function";
   case Type::packet:

@@ -44,11 +44,12 @@ struct RegState {
   // that the same unknown numbers were added to. 0 = none
   uint32_t id = 0;
   uint32_t ref = 0; // memory: the reference that must be released
+  uint32_t owner = 0; // memory: the object of the stack that it was lent out of
   uint32_t object =
       0;             // map_handle, map_value, memory: MapId; stack: frame number; function: FuncId
   // memory: bytes; packet, packet_meta: so many bytes from the group's base are in the packet
   uint32_t size = 0;
-  bool read_only = false; // memory: a key
+  bool read_only = false; // memory
   // Members of an equality group differ by constants: value - delta is the same number (modulo
   // 2^64) in all of them. packet, packet_meta: distance from the group's base.
   uint64_t delta = 0;
@@ -78,13 +79,31 @@ struct RegState {
   }
 };
 
-enum class ByteKind : uint8_t { unwritten, misc, zero, spill };
+enum class ByteKind : uint8_t { unwritten, misc, zero, spill, object };
+
+// Eight bytes of an object that a program keeps in its stack: see verifier/typestate.h.
+struct StackObject {
+  enum class Kind : uint8_t { none, num_iterator, dynptr };
+  enum class Source : uint8_t { none, memory, ring, packet }; // what a dynptr is of
+
+  Kind kind = Kind::none;
+  uint8_t part = 0;       // which eight bytes of it
+  bool drained = false;   // iterators: there are no more elements
+  Source source = Source::none;
+  bool read_only = false; // dynptrs
+  uint32_t id = 0;        // which object
+  uint32_t ref = 0;       // the reference that it must give back, 0 = none
+  uint32_t taken = 0;     // iterators: elements so far
+
+  bool operator==(const StackObject&) const = default;
+};
 
 // Eight bytes of stack. The first n bytes of kind spill (n = 1, 2, 4 or 8) hold `spilled`, whose
 // value fits in them; a pointer always fills all eight.
 struct StackSlot {
   std::array<ByteKind, kSlotBytes> kinds{};
   RegState spilled;
+  StackObject object; // all bytes are of kind object
 
   bool operator==(const StackSlot&) const = default;
   uint32_t spill_bytes() const;
@@ -106,6 +125,8 @@ struct Frame {
   // A callback that a helper calls: which call of it this is, from 1, or at least is (1 where calls
   // are not counted). 0: called by an instruction.
   uint64_t iteration = 0;
+  uint32_t helper_call = 0; // callbacks: which call of the helper, and how often it has called back
+  uint32_t calls = 0;
   int32_t helper = 0; // callbacks: who calls
   uint32_t last_id_at_entry = 0; // callbacks: references with a greater id are of this call
 
@@ -118,6 +139,7 @@ struct Frame {
 struct Reference {
   uint32_t id = 0;
   bpf::InsnIndex acquired_at;
+  StackObject::Kind kind = StackObject::Kind::none; // none: a record
   bool operator==(const Reference&) const = default;
 };
 

@@ -72,6 +72,7 @@ Result<VerifiedProgram> verify(std::shared_ptr<const bpf::Program> program,
       std::any_of(program->insns.begin(), program->insns.end(), [](const bpf::ProgramInsn& at) {
         const auto* load = std::get_if<bpf::LoadImm64>(&at.insn);
         return std::holds_alternative<bpf::MayGoto>(at.insn) ||
+               std::holds_alternative<bpf::CallKfunc>(at.insn) ||
                (load != nullptr && load->kind == bpf::Imm64Kind::func);
       });
   if (!facts && widens) {

@@ -3,6 +3,7 @@
 // Helper calls: arguments by their classes in bpf/helpers.def, the result by its class, references.
 #include "bpf/object.h"
 #include "verifier/printk_format.h"
+#include "verifier/typestate.h"
 #include "verifier/walker.h"
 
 #include <algorithm>
@@ -57,36 +58,50 @@ Status Walker::on(const CallHelper& insn) {
 }
 
 Status Walker::call_helper(int32_t id) {
-  CallContext call;
-  call.info = find_helper(id);
-  if (call.info == nullptr && kernel_helper_name(id).empty())
+  const HelperInfo* info = find_helper(id);
+  if (info == nullptr && kernel_helper_name(id).empty())
     return error(Code::kHelperInvalid, "there is no helper " + std::to_string(id),
                  "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
-  if (call.info == nullptr) {
+  if (info == nullptr) {
     Failure failure = error(Code::kHelperUnknown, helper_name(id) + " is not supported",
                             "helper " + std::to_string(id), "a helper of the list in docs/supported.md");
     if (const char* reason = why_not(id))
       failure.diagnostic().notes.emplace_back(reason);
     return failure;
   }
+  return call(*info);
+}
+
+Status Walker::call(const HelperInfo& info) {
+  CallContext call;
+  call.info = &info;
   TRY(check_kind_of(call));
-  if ((call.info->flags & kHelperGpl) != 0)
-    TRY(check_licence(helper_name(id)));
-  facts_.helper(id);
+  if ((info.flags & kHelperGpl) != 0)
+    TRY(check_licence("bpf_" + std::string(info.name)));
+  if (!info.is_kfunc())
+    facts_.helper(info.id);
   if ((call.info->flags & kHelperCtx) != 0)
     facts_.ctx_escapes();
   for (unsigned i = 0; i < call.info->arg_count(); ++i)
     TRY(check_argument(call, i));
-  if (is_printk(id))
+  if (is_printk(info.id))
     TRY(check_format(call));
   note_outputs(call);
   if (call.released_ref != 0)
-    release(call.released_ref);
+    end_reference(state_, call.released_ref);
   if ((call.info->flags & kHelperMoves) != 0)
     forget_packet();
   if (std::find(call.info->args.begin(), call.info->args.end(), HelperArg::callback) !=
-      call.info->args.end())
-    return call_back(*call.info, 0);
+      call.info->args.end()) {
+    const HelperCall first{new_id(), 0};
+    explored_.open_scope(first.id, parent_);
+    return call_back(*call.info, 0, first);
+  }
+  if (info.ret == HelperRet::iterator_element) {
+    next_element(call);
+    return {};
+  }
+  update_object(call);
   for (uint8_t r = 0; r <= 5; ++r)
     assign(Reg{r}, {});
   set_result(call);
@@ -126,6 +141,8 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
     return {};
   case HelperArg::scalar: // flags and the like: an address passed as a number is senseless but
                           // legal
+    if (call.info->is_kfunc() && !arg.is_scalar())
+      return wrong("a number");
     forget_number(arg);
     return {};
   case HelperArg::ctx:
@@ -154,6 +171,11 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
   case HelperArg::callback: return check_callback(r);
   case HelperArg::stack_or_null:
     return arg.type == Type::stack || arg.is_zero() ? Status{} : wrong("the stack, or 0");
+  case HelperArg::num_iterator_new:
+    return check_new_object(call, r, StackObject::Kind::num_iterator);
+  case HelperArg::num_iterator:
+  case HelperArg::num_iterator_end:
+    return check_object_argument(call, r, StackObject::Kind::num_iterator);
   }
   return error(Code::kInternal, "a helper argument of an unknown class");
 }
@@ -250,7 +272,7 @@ Status Walker::check_helper_memory(const CallContext& call, Reg r, const Extent&
                  "a comparison with null before the call");
   switch (arg.type) {
   case Type::stack:
-    TRY(check_stack(r, 0, extent.max, false));
+    TRY(check_stack(r, 0, extent.max, access, false));
     if (access == Access::read)
       touch_stack_read(arg, 0, extent.max);
     else
@@ -289,16 +311,6 @@ Status Walker::check_record(CallContext& call, Reg r) {
   return {};
 }
 
-void Walker::release(uint32_t ref) {
-  std::erase_if(state_.refs, [ref](const Reference& r) { return r.id == ref; });
-  state_.for_each_value([ref](RegState& copy) {
-    if (copy.ref != ref)
-      return;
-    copy = RegState::scalar({});
-    copy.released = true;
-  });
-}
-
 void Walker::note_outputs(const CallContext& call) {
   const InsnIndex here = state_.pc;
   if (call.info->id == 132) {
@@ -314,7 +326,8 @@ void Walker::note_outputs(const CallContext& call) {
 void Walker::set_result(const CallContext& call) {
   RegState result;
   switch (call.info->ret) {
-  case HelperRet::nothing: break;
+  case HelperRet::nothing:
+  case HelperRet::iterator_element: break;
   case HelperRet::integer:
     result = RegState::scalar(
         returns_length(call.info->id)

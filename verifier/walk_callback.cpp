@@ -5,7 +5,7 @@
 // At the helper's call, and again whenever the callback returns to it, two things may happen: the
 // helper returns, which is always walked, or it calls the callback once more, which is walked
 // unless an earlier state at this call covers it (as the iterations of may_goto, see explored.h:
-// there is no fault in coming back with nothing changed, since the helper counts). So every number
+// there is no fault in coming back with nothing changed while that call lasts, since the helper counts). So every number
 // of calls from none on is walked, and what the callback changes in its caller's frame is found as
 // a fixpoint. bpf_loop calls at most as often as its first argument says; a small constant bounds
 // the walk too, which keeps numbers that widening would lose. Calls are counted in that walk alone:
@@ -52,16 +52,16 @@ Status Walker::check_callback(Reg r) const {
 }
 
 // The helper is about to call back or to return: at its call, r1 to r5 as it was given them.
-Status Walker::call_back(const HelperInfo& info, uint64_t iteration) {
+Status Walker::call_back(const HelperInfo& info, uint64_t iteration, HelperCall call) {
   const RegState& count = state_.reg(Reg{1});
   const uint64_t most = info.id == kLoop && count.is_scalar() ? count.value.umax : UINT64_MAX;
   const bool is_counted = most <= (thresholds_ != nullptr ? 1 : kMostCounted);
   const bool may_call = !is_counted || iteration < most;
   if (may_call) {
     State inside = state_;
-    if (!explored_.covers_iteration(inside, is_counted ? iteration : 0, thresholds_, unwritten_)) {
-      ++inside.top().may_gotos;
-      TRY(enter_callback(inside, info, is_counted ? iteration + 1 : 1));
+    if (!explored_.covers_iteration(inside, call.id, is_counted ? iteration : 0, thresholds_,
+                                    unwritten_)) {
+      TRY(enter_callback(inside, info, is_counted ? iteration + 1 : 1, call));
       push(std::move(inside));
     } else {
       for (const UnwrittenBytes& found : unwritten_)
@@ -74,7 +74,8 @@ Status Walker::call_back(const HelperInfo& info, uint64_t iteration) {
   return {};
 }
 
-Status Walker::enter_callback(State& state, const HelperInfo& info, uint64_t iteration) {
+Status Walker::enter_callback(State& state, const HelperInfo& info, uint64_t iteration,
+                              HelperCall call) {
   const Frame& caller = state.top();
   const FuncId callee(caller.regs[2].object);
   TRY(check_frames(state, callee));
@@ -85,6 +86,8 @@ Status Walker::enter_callback(State& state, const HelperInfo& info, uint64_t ite
   frame.activation = new_id();
   frame.iteration = iteration;
   frame.helper = info.id;
+  frame.helper_call = call.id;
+  frame.calls = call.calls + 1;
   frame.last_id_at_entry = last_id_;
   frame.regs[kFramePointer.number] =
       RegState::pointer(Type::stack, static_cast<uint32_t>(state.frames.size()));
@@ -118,6 +121,7 @@ Status Walker::leave_callback() {
       return check_reference_leaks();
   const InsnIndex call = frame.call_site;
   const uint64_t iteration = frame.iteration;
+  const HelperCall helper_call{frame.helper_call, frame.calls};
   const HelperInfo* info = find_helper(frame.helper);
   state_.frames.pop_back();
   state_.pc = call;
@@ -125,7 +129,7 @@ Status Walker::leave_callback() {
   if (info == nullptr)
     return error(Code::kInternal, "a callback of no helper");
   facts_.before(state_, liveness_.before(call).regs);
-  TRY(call_back(*info, iteration));
+  TRY(call_back(*info, iteration, helper_call));
   facts_.after(call, state_, state_.reg(Reg{0}));
   state_.pc = call.next();
   if (state_.pc >= program_.functions[state_.top().func.value].end) {

@@ -27,8 +27,8 @@ Status Walker::check_pointer(Reg base, Access access) {
   const std::string found = name(base) + " is " + describe(r);
   const char* verb = access == Access::read ? "read through" : "written through";
   if (r.is_scalar() && r.released)
-    return error(Code::kRefReleased, name(base) + " points to a record that is no longer ours",
-                 found, "no use of the record after it was submitted or discarded");
+    return error(Code::kRefReleased, name(base) + " points to memory that is no longer ours",
+                 found, "no use of memory after what it belongs to was given back");
   if (const auto use = program_.core_uses.find(program_.at(state_.pc).slot.value);
       r.is_scalar() && use != program_.core_uses.end())
     return error(Code::kKernelDeref,
@@ -76,7 +76,7 @@ Status Walker::check_map_value(Reg base, int64_t off, uint64_t size, Access acce
 Status Walker::check_object(Reg base, int64_t off, uint64_t size, Access access) {
   const RegState& r = state_.reg(base);
   if (r.read_only && access != Access::read)
-    return error(Code::kRodataWrite, "the key of an element cannot be changed", describe(r),
+    return error(Code::kRodataWrite, "this memory cannot be changed", describe(r),
                  "memory that may be written");
   const uint64_t object_size = r.type == Type::memory ? r.size : map_value_size(MapId(r.object));
   const Int128 first = Int128{r.value.smin} + off, last = Int128{r.value.smax} + off;
@@ -177,7 +177,7 @@ Status Walker::load(Reg dst, Reg base, int16_t off, uint32_t size, bool sign_ext
   RegState result = RegState::scalar(Scalar::loaded(size * 8, sign_extend));
   switch (pointer.type) {
   case Type::stack:
-    TRY(check_stack(base, off, size, true));
+    TRY(check_stack(base, off, size, Access::read, true));
     TRY(check_fill(pointer, off, size));
     result = read_stack(pointer, off, size, sign_extend);
     break;
@@ -209,7 +209,7 @@ Status Walker::store(Reg base, int16_t off, uint32_t size, const RegState& value
   const RegState pointer = state_.reg(base);
   switch (pointer.type) {
   case Type::stack:
-    TRY(check_stack(base, off, size, true));
+    TRY(check_stack(base, off, size, Access::write, true));
     return write_stack(pointer, off, size, value);
   case Type::map_value: TRY(check_map_value(base, off, size, Access::write)); break;
   case Type::memory: TRY(check_object(base, off, size, Access::write)); break;
@@ -268,7 +268,7 @@ Status Walker::on(const Atomic& insn) {
   const RegState pointer = state_.reg(insn.base);
   switch (pointer.type) {
   case Type::stack: {
-    TRY(check_stack(insn.base, insn.off, size, true));
+    TRY(check_stack(insn.base, insn.off, size, Access::read_write, true));
     const RegState old = read_stack(pointer, insn.off, size, false);
     forget_number(old);
     overwrite_stack(pointer, insn.off, {size, size, true});

@@ -23,7 +23,7 @@ uint32_t byte_in_slot(int64_t offset) {
 
 } // namespace
 
-Status Walker::check_stack(Reg base, int64_t off, uint64_t size, bool needs_alignment) {
+Status Walker::check_stack_bounds(Reg base, int64_t off, uint64_t size) {
   const RegState& r = state_.reg(base);
   const Int128 first = Int128{r.value.smin} + off, last = Int128{r.value.smax} + off;
   if (first < -kStackBytes || last + size > 0) {
@@ -33,6 +33,15 @@ Status Walker::check_stack(Reg base, int64_t off, uint64_t size, bool needs_alig
                          : name(base) + " is " + describe(r) + " without a bound",
                  "bytes within [-" + std::to_string(kStackBytes) + ", 0) from r10");
   }
+  facts_.stack_used(state_.frames[r.object].func, static_cast<int64_t>(first));
+  return {};
+}
+
+Status Walker::check_stack(Reg base, int64_t off, uint64_t size, Access access,
+                           bool needs_alignment) {
+  TRY(check_stack_bounds(base, off, size));
+  const RegState& r = state_.reg(base);
+  const int64_t first = r.value.smin + off, last = r.value.smax + off;
   if (needs_alignment && size > 1) {
     const Tnum address =
         tnum_add(r.value.bits, tnum_constant(static_cast<uint64_t>(off)), ~uint64_t{0});
@@ -43,8 +52,7 @@ Status Walker::check_stack(Reg base, int64_t off, uint64_t size, bool needs_alig
               (r.value.is_constant() ? text_of(first) : "an offset not known to be aligned"),
           "an offset that is a multiple of " + std::to_string(size));
   }
-  facts_.stack_used(state_.frames[r.object].func, static_cast<int64_t>(first));
-  return {};
+  return check_object_bytes(r.object, first, last + static_cast<int64_t>(size), access);
 }
 
 // Bytes [begin, end) of a frame may be read here.
@@ -142,7 +150,7 @@ Status Walker::write_stack(const RegState& base, int64_t off, uint32_t size,
     if (value.type == Type::stack && callers)
       return error(Code::kStackEscape, "a pointer to the stack is stored into a caller's frame",
                    describe(value), "a value that outlives the call");
-    const bool is_key = value.type == Type::memory && value.read_only;
+    const bool is_key = value.type == Type::memory && value.read_only && value.owner == 0;
     if (is_key && callers) // the helper that calls back has it on its stack
       return error(Code::kStackEscape, "a pointer to the key is stored into a caller's frame",
                    describe(value), "a copy of the key");

@@ -198,6 +198,8 @@ Status Walker::call_function(bpf::FuncId callee) {
   frame.func = callee;
   frame.call_site = state_.pc;
   frame.activation = new_id();
+  if (explored_.has_may_goto(callee))
+    explored_.open_scope(frame.activation, parent_);
   for (size_t r = 0; r <= 5; ++r) {
     if (r != 0)
       frame.regs[r] = state_.top().regs[r];
@@ -257,18 +259,25 @@ Status Walker::on(const bpf::Exit&) {
   return {};
 }
 
-Status Walker::check_reference_leaks() {
+Status Walker::check_reference_leaks() const {
   if (state_.refs.empty())
     return {};
-  const bpf::InsnIndex where = state_.refs.front().acquired_at;
-  std::string found =
-      "a record reserved at instruction " + std::to_string(program_.at(where).slot.value);
+  const Reference& ref = state_.refs.front();
+  const bpf::InsnIndex where = ref.acquired_at;
+  const bool is_iterator = ref.kind == StackObject::Kind::num_iterator;
+  std::string found = std::string(is_iterator ? "an iterator made" : "a record reserved") +
+                      " at instruction " + std::to_string(program_.at(where).slot.value);
   if (const bpf::LineInfo* line = program_.line_of(where))
     found += " (" + line->file + ":" + std::to_string(line->line) + ")";
   return error(Code::kRefLeak,
-               "a reserved ring-buffer record is neither submitted nor discarded on this path",
+               is_iterator
+                   ? "an iterator is not destroyed on this path"
+                   : "a reserved ring-buffer record is neither submitted nor discarded on this path",
                found + " is still held at exit",
-               "bpf_ringbuf_submit() or bpf_ringbuf_discard() on every path");
+               is_iterator ? "bpf_iter_num_destroy() on every path"
+               : ref.kind == StackObject::Kind::dynptr
+                   ? "bpf_ringbuf_submit_dynptr() or bpf_ringbuf_discard_dynptr() on every path"
+                   : "bpf_ringbuf_submit() or bpf_ringbuf_discard() on every path");
 }
 
 // The sum along every chain of calls that was walked. The graph has no cycles: recursion is
@@ -309,7 +318,7 @@ Status Walker::on(const bpf::MayGoto&) {
     return error(Code::kFallsOff, "control runs past the end of the function");
   State leave = state_;
   leave.pc = program_.at(state_.pc).target;
-  if (!explored_.covers_iteration(state_, 0, thresholds_, unwritten_)) {
+  if (!explored_.covers_iteration(state_, state_.top().activation, 0, thresholds_, unwritten_)) {
     ++state_.top().may_gotos;
     state_.pc = state_.pc.next();
     push(std::move(state_));
@@ -324,8 +333,16 @@ Status Walker::on(const bpf::MayGoto&) {
 Status Walker::on(const bpf::AddrSpaceCast&) {
   return error(Code::kUnsupportedArena, "address space casts (arenas) are not supported");
 }
-Status Walker::on(const bpf::CallKfunc&) {
-  return error(Code::kUnsupportedKfunc, "calls of kernel functions are not supported");
+Status Walker::on(const bpf::CallKfunc& insn) {
+  const bpf::HelperInfo* info = bpf::find_kfunc(insn.btf_id);
+  const bpf::ProgramInsn& at = program_.at(state_.pc);
+  if (info != nullptr && !at.poisoned)
+    return call(*info);
+  const auto why = program_.poison.find(at.slot.value);
+  return error(Code::kUnsupportedKfunc,
+               (why != program_.poison.end() ? why->second : std::string("this kernel function")) +
+                   " is not supported",
+               "called", "a kernel function of the list in docs/supported.md");
 }
 
 } // namespace bpfaot::verifier

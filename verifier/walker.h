@@ -3,7 +3,8 @@
 // The path-sensitive walk: one state at a time, depth first, every instruction checked in the state
 // that reaches it. Branches that can go both ways leave the taken side pending. The files behind
 // this header follow the instruction classes: walker.cpp (paths, control flow), walk_alu.cpp,
-// walk_branch.cpp, walk_memory.cpp (loads, stores, atomics), walk_stack.cpp, walk_call.cpp.
+// walk_branch.cpp, walk_memory.cpp (loads, stores, atomics), walk_stack.cpp, walk_object.cpp,
+// walk_call.cpp.
 //
 // Each handler updates state_ in place; state_.pc still names the instruction. The caller moves it
 // on unless the handler has (moved_) or the path is over (ended_).
@@ -50,6 +51,10 @@ private:
     uint64_t min = 0, max = 0;
     bool filled = true;
   };
+  struct ObjectPlace {
+    uint32_t frame = 0;
+    int32_t offset = 0;
+  };
   // What the arguments of one helper call have in common.
   struct CallContext {
     const bpf::HelperInfo* info = nullptr;
@@ -60,12 +65,14 @@ private:
     bool key_is_in_range = false; // array lookup that cannot fail
     uint32_t released_ref = 0;
     RegState record;
+    ObjectPlace place; // of the argument that is an object of the stack
+    StackObject object; // which, where it exists before the call
   };
 
   // walker.cpp
   Status walk_path();
   Status walk_instruction();
-  Status check_reference_leaks();
+  Status check_reference_leaks() const;
   Status check_stack_limit();
   void push(State state);
   Status on(const bpf::Jump& insn);
@@ -121,7 +128,8 @@ private:
   void forget_packet();
   Status check_kind_of(const CallContext& call) const;
   // walk_stack.cpp
-  Status check_stack(bpf::Reg base, int64_t off, uint64_t size, bool needs_alignment);
+  Status check_stack_bounds(bpf::Reg base, int64_t off, uint64_t size);
+  Status check_stack(bpf::Reg base, int64_t off, uint64_t size, Access access, bool needs_alignment);
   Status check_fill(const RegState& base, int64_t off, uint32_t size);
   RegState read_stack(const RegState& base, int64_t off, uint32_t size, bool sign_extend);
   Status write_stack(const RegState& base, int64_t off, uint32_t size, const RegState& value);
@@ -131,13 +139,25 @@ private:
   std::optional<Scalar> constant_on_stack(const RegState& base, uint32_t size) const;
   // walk_callback.cpp
   Status check_callback(bpf::Reg r) const;
-  Status call_back(const bpf::HelperInfo& info, uint64_t iteration);
-  Status enter_callback(State& state, const bpf::HelperInfo& info, uint64_t iteration);
+  struct HelperCall { // that calls back: which, and how often it has
+    uint32_t id, calls;
+  };
+  Status call_back(const bpf::HelperInfo& info, uint64_t iteration, HelperCall call);
+  Status enter_callback(State& state, const bpf::HelperInfo& info, uint64_t iteration, HelperCall call);
   Status leave_callback();
   Status check_frames(const State& state, bpf::FuncId callee) const;
+  // walk_object.cpp
+  Result<ObjectPlace> object_place(bpf::Reg r, StackObject::Kind kind);
+  Status check_new_object(CallContext& call, bpf::Reg r, StackObject::Kind kind);
+  Status check_object_argument(CallContext& call, bpf::Reg r, StackObject::Kind kind);
+  Status check_object_bytes(uint32_t frame, int64_t begin, int64_t end, Access access);
+  Status overwrite_objects(uint32_t frame, int64_t begin, int64_t end);
+  void update_object(const CallContext& call);
+  void next_element(const CallContext& call);
   // walk_call.cpp
   Status on(const bpf::CallHelper& insn);
   Status call_helper(int32_t id);
+  Status call(const bpf::HelperInfo& info);
   Status check_licence(const std::string& helper);
   Status check_argument(CallContext& call, unsigned index);
   Status check_map_argument(CallContext& call, bpf::Reg r);
@@ -148,7 +168,6 @@ private:
   Status check_record(CallContext& call, bpf::Reg r);
   Status check_helper_memory(const CallContext& call, bpf::Reg r, const Extent& extent, Access access);
   Status check_format(const CallContext& call);
-  void release(uint32_t ref);
   void set_result(const CallContext& call);
   void note_outputs(const CallContext& call);
   // report.cpp

@@ -2,6 +2,7 @@
 #include "verifier/widen.h"
 
 #include "bpf/object.h"
+#include "verifier/typestate.h"
 
 #include <algorithm>
 #include <bit>
@@ -14,7 +15,7 @@ using namespace bpf;
 
 bool same_but_numbers(const RegState& a, const RegState& b) {
   return a.type == b.type && a.maybe_null == b.maybe_null && a.object == b.object &&
-         a.size == b.size && (a.ref == 0) == (b.ref == 0) &&
+         a.size == b.size && (a.ref == 0) == (b.ref == 0) && (a.owner == 0) == (b.owner == 0) &&
          (!a.is_pointer() || a.value == b.value);
 }
 
@@ -42,6 +43,10 @@ bool widen_frame(const Frame& old_frame, Frame& next, const Thresholds& threshol
   for (size_t i = 0; i < std::min(old_frame.stack.size(), next.stack.size()); ++i) {
     const StackSlot& old_slot = old_frame.stack[i];
     StackSlot& slot = next.stack[i];
+    if (!is_same_object(old_slot.object, slot.object))
+      return false;
+    if (slot.object.kind != StackObject::Kind::none)
+      continue;
     if (old_slot.spill_bytes() == slot.spill_bytes()) {
       for (uint32_t b = slot.spill_bytes(); b < kSlotBytes; ++b)
         if (slot.kinds[b] == ByteKind::zero && old_slot.kinds[b] == ByteKind::misc)

@@ -450,7 +450,7 @@ struct bpfaot_session {
 
 /* ------------------------------------------------- generated code calling minirt
  *
- * Each helper NAME of bpf/helpers.def that minirt has is a function
+ * Each NAME of bpf/helpers.def and bpf/kfuncs.def is a function
  *     R __bpfaot_rt_NAME(struct bpfaot_env *env, A1, … A5)
  * with as many arguments as the helper takes; an argument is `uint64_t`, or a pointer when the
  * table says it is one; a map argument is `const struct bpfaot_map_desc *`; R is uint64_t or, for

@@ -51,6 +51,9 @@ TEST_P(Runtime, defines_every_helper) {
 #define BPFAOT_HELPER(id, name, ...) "__bpfaot_rt_" #name,
 #include "bpf/helpers.def"
 #undef BPFAOT_HELPER
+#define BPFAOT_KFUNC(name, ...) "__bpfaot_rt_" #name,
+#include "bpf/kfuncs.def"
+#undef BPFAOT_KFUNC
            "__bpfaot_rt_enter", "__bpfaot_rt_leave"})
     EXPECT_TRUE(helpers.defined.count(helper)) << helper;
 }

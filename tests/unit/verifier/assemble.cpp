@@ -132,6 +132,10 @@ private:
           at.insn = CallHelper{helper.id};
           return at;
         }
+      if (const HelperInfo* kfunc = find_kfunc(equals)) {
+        at.insn = CallKfunc{kfunc->id, 0};
+        return at;
+      }
     }
     parse(at, i);
     return at;

@@ -7,7 +7,7 @@
 //   rN = map NAME    the handle of a map
 //   rN = value NAME OFF   an address in a data section
 //   rN = func NAME   the address of a function
-//   call bpf_NAME    a helper by name
+//   call bpf_NAME    a helper or kfunc by name
 #pragma once
 
 #include "bpf/object.h"
