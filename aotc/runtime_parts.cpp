@@ -133,9 +133,12 @@ Result<NativePart> compile_native(const llvm::Module& whole, const targets::Targ
   const auto machine = TRY(create_machine(target, least_cpu(target), kLevel));
   std::unique_ptr<llvm::Module> module = native_part(whole);
   for (llvm::Function& function : *module) {
-    if (!function.isDeclaration())
+    if (!function.isDeclaration()) {
       set_function_attributes(function, target, least_cpu(target), use);
-    else if (!function.isIntrinsic())
+      // Every image carries its own copy; what must be fast is inlined.
+      if (!is_memory_function(function))
+        function.addFnAttr(llvm::Attribute::OptimizeForSize);
+    } else if (!function.isIntrinsic())
       return fail(Code::kCodegen, "native code of the runtime calls " + function.getName().str());
   }
   optimise(*module, *machine, kLevel);

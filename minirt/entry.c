@@ -199,7 +199,7 @@ RT_INLINE bool ids_are_valid(const struct bpfaot_thread* thread, uint64_t key) {
          (process && rt_likely(tid_word_agrees(process, key, thread->tid)));
 }
 
-RT_INLINE struct bpfaot_thread* current_thread(void) {
+RT_SLOW struct bpfaot_thread* rt_current_thread(void) {
   struct bpfaot_thread_table* table = (struct bpfaot_thread_table*)__bpfaot_rt.threads;
   if (rt_unlikely(!table || !table->base))
     return NULL;
@@ -212,8 +212,16 @@ RT_INLINE struct bpfaot_thread* current_thread(void) {
   return thread;
 }
 
-struct bpfaot_thread* rt_current_thread(void) {
-  return current_thread();
+/* The same as it mostly is: the thread is in its home slot. Only this is part of programs. */
+RT_INLINE struct bpfaot_thread* quick_current_thread(void) {
+  const struct bpfaot_thread_table* table = (const struct bpfaot_thread_table*)__bpfaot_rt.threads;
+  if (rt_likely(table && table->base && rt_can_read_thread_pointer(__bpfaot_rt.thread_method))) {
+    uint64_t key = rt_read_thread_pointer();
+    struct bpfaot_thread* thread = slot_at(table, home_of(table, key));
+    if (rt_likely(key && rt_load(&thread->key) == key && ids_are_valid(thread, key)))
+      return thread;
+  }
+  return rt_current_thread();
 }
 
 static RT_COLD uint32_t missed(void) {
@@ -254,7 +262,7 @@ RT_HELPER uint32_t __bpfaot_rt_enter(struct bpfaot_env* env, uint32_t flags) {
     return 0;
   if (!(flags & (BPFAOT_PROG_NEEDS_GUARD | BPFAOT_PROG_NEEDS_CPU)))
     return 1;
-  struct bpfaot_thread* thread = current_thread();
+  struct bpfaot_thread* thread = quick_current_thread();
   env->thread = thread;
   if (flags & BPFAOT_PROG_NEEDS_GUARD) {
     if (rt_unlikely(!thread))

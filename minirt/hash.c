@@ -30,7 +30,8 @@
  * `next` was marked, which changes the word. If the check fails the walk starts again; it
  * fails only if somebody else got something done. A marked element is unlinked by whoever meets it.
  * End of list reached through a checked chain means: the key was absent at the time the last
- * `next` was read.
+ * `next` was read. Lookups walk without unlinking: programs take the first step themselves, rt_hash_find
+ * goes on from there, and at the first failing check the walk that helps begins.
  *
  * Insert. Absent under head word h: allocate, fill key and value, next = h's index, then swap the
  * head from h to the element (release: readers who acquire the head see the contents). Every
@@ -98,6 +99,7 @@
 enum { kFullNo = 0, kFullSweeping = 1, kFull = 2 };
 enum {
   kRestarts = 1 << 14,
+  kQuickSteps = 16,
   kSparePops = 8,
   kSparePushes = 64,
   kSpins = 200,
@@ -270,7 +272,8 @@ static enum walk walk(struct rt_map m, const void* key, struct position* at) {
 }
 
 /* False only when the walk was disturbed kRestarts times, or the memory makes no sense. */
-static bool find(struct rt_map m, uint64_t hash, const void* key, struct position* at) {
+static __attribute__((noinline)) bool find(struct rt_map m, uint64_t hash, const void* key,
+                                           struct position* at) {
   at->bucket = rt_hash_bucket(m, hash);
   for (uint32_t i = 0; i < kRestarts; i++) {
     enum walk result = walk(m, key, at);
@@ -399,24 +402,41 @@ static RT_COLD uint32_t evict(struct rt_map m, uint32_t tid, uint64_t* state) {
 
 /* ---- operations ---- */
 
-RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
-                                  const void* key) {
+static RT_COLD uint32_t find_from_start(const struct bpfaot_map_header* header, void* data,
+                                        const void* key) {
   struct rt_map m = rt_map_of_header(header, data);
   struct position at;
-  if (!find(m, rt_hash_key(key, m.key_size), key, &at) || !at.index)
-    return NULL;
-  return (uint8_t*)element_at(m, at.index) + header->aux[RT_HASH_VALUE];
+  return find(m, rt_hash_key(key, m.key_size), key, &at) ? at.index : 0;
 }
 
-RT_COLD void* rt_hash_lookup_slow_form(const struct bpfaot_map_header* header, void* data,
-                                       const void* key, uint32_t cpu, bool touch) {
-  struct rt_map m = rt_map_of_header(header, data);
-  struct position at;
-  if (!find(m, rt_hash_key(key, m.key_size), key, &at) || !at.index)
-    return NULL;
-  if (touch)
-    rt_hash_touch(m, at.index);
-  return rt_hash_value(m, at.index, cpu);
+/* Without helping: at the first sign of somebody else's change it begins again, with that. */
+RT_SLOW uint32_t rt_hash_find(const struct bpfaot_map_header* header, void* data, const void* key,
+                              const uint64_t* link, uint64_t word) {
+  uint64_t stride = header->aux[RT_HASH_STRIDE];
+  const uint8_t* elements = (const uint8_t*)data + header->aux[RT_HASH_ELEMENTS] - stride;
+  uint32_t words = header->key_size / 8;
+  bool has_rest = header->key_size % 8 != 0;
+  uint64_t rest = has_rest ? rt_key_word(key, header->key_size, words) : 0;
+  for (uint32_t steps = 0; link && steps < kQuickSteps; steps++) {
+    uint32_t index = rt_link_index(word);
+    if (!index)
+      return 0;
+    if (index > header->max_entries)
+      break;
+    const struct rt_hash_element* e = (const struct rt_hash_element*)(elements + index * stride);
+    uint64_t next = rt_load_acquire(&e->next);
+    uint64_t difference = has_rest ? rt_load(&e->key[words]) ^ rest : 0;
+    for (uint32_t i = 0; i < words; i++)
+      difference |= rt_load(&e->key[i]) ^ rt_key_word(key, header->key_size, i);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (rt_load(link) != word || rt_link_marked(next))
+      break;
+    if (!difference)
+      return index;
+    link = &e->next;
+    word = next;
+  }
+  return find_from_start(header, data, key);
 }
 
 /* `m` for accessors that are inlined. What is passed on to a function by value lies in memory, where

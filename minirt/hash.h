@@ -146,12 +146,12 @@ RT_INLINE bool rt_hash_key_equals(const struct rt_hash_element* e, const void* k
   return difference == 0;
 }
 
-/* Those without `form` are for plain hashes only, whose images need not carry what the other forms
- * do. `who` is CPU slot << 32 | tid. */
-RT_COLD void* rt_hash_lookup_slow(const struct bpfaot_map_header* header, void* data,
-                                  const void* key);
-RT_COLD void* rt_hash_lookup_slow_form(const struct bpfaot_map_header* header, void* data,
-                                       const void* key, uint32_t cpu, bool touch);
+/* Index of the element with this key, or 0. The walk goes on at `link`, which holds `word`, or begins
+ * where that is null. */
+RT_SLOW uint32_t rt_hash_find(const struct bpfaot_map_header* header, void* data, const void* key,
+                              const uint64_t* link, uint64_t word);
+/* That without `form` is for plain hashes only, whose images need not carry what the other forms do.
+ * `who` is CPU slot << 32 | tid. */
 RT_SLOW int64_t rt_hash_update(const struct bpfaot_map_header* header, void* data, const void* key,
                                const void* value, uint64_t flags, uint64_t who);
 RT_SLOW int64_t rt_hash_update_form(const struct bpfaot_map_header* header, void* data,
@@ -182,71 +182,77 @@ RT_INLINE uint64_t rt_hash_with_kind(uint64_t state, uint32_t kind) {
 
 enum rt_hash_quick { RT_HASH_FOUND, RT_HASH_ABSENT, RT_HASH_UNCLEAR };
 
-/* The walk of hash.c without helping: at the first sign of somebody else's change it is UNCLEAR and
- * left to the slow one. */
-RT_INLINE enum rt_hash_quick rt_hash_quick_find(struct rt_map m, const void* key,
-                                                uint32_t* found, uint64_t* state) {
-  uint64_t* link = rt_hash_bucket(m, rt_hash_key(key, m.key_size));
-  uint64_t word = rt_load_acquire(link);
-  for (uint32_t steps = 0; steps < 16; steps++) {
-    uint32_t index = rt_link_index(word);
-    if (!index)
-      return RT_HASH_ABSENT;
-    if (rt_unlikely(index > m.max_entries))
-      break;
-    struct rt_hash_element* e = rt_hash_element(m, index);
-    uint64_t next = rt_load_acquire(&e->next);
-    *state = rt_load(&e->state);
-    bool equal = rt_hash_key_equals(e, key, m.key_size);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (rt_unlikely(rt_load(link) != word || rt_link_marked(next)))
-      break;
-    if (equal) {
-      *found = index;
-      return RT_HASH_FOUND;
-    }
-    link = &e->next;
-    word = next;
-  }
+struct rt_hash_step { /* of the walk of hash.c */
+  uint64_t* link;     /* to the next element; null: somebody else changes something, begin again */
+  uint64_t word;      /* in link */
+  uint32_t index;     /* of the element looked at */
+  uint64_t state;
+};
+
+/* The first step of the walk of hash.c. UNCLEAR: `at` is where it goes on. */
+RT_INLINE enum rt_hash_quick rt_hash_first(struct rt_map m, const void* key,
+                                           struct rt_hash_step* at) {
+  const uint64_t* bucket = rt_hash_bucket(m, rt_hash_key(key, m.key_size));
+  uint64_t head = rt_load_acquire(bucket);
+  at->link = NULL;
+  at->word = 0;
+  at->index = rt_link_index(head);
+  if (!at->index)
+    return RT_HASH_ABSENT;
+  if (rt_unlikely(at->index > m.max_entries))
+    return RT_HASH_UNCLEAR;
+  struct rt_hash_element* e = rt_hash_element(m, at->index);
+  uint64_t next = rt_load_acquire(&e->next);
+  at->state = rt_load(&e->state);
+  bool equal = rt_hash_key_equals(e, key, m.key_size);
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  if (rt_unlikely(rt_load(bucket) != head || rt_link_marked(next)))
+    return RT_HASH_UNCLEAR;
+  if (equal)
+    return RT_HASH_FOUND;
+  if (!rt_link_index(next))
+    return RT_HASH_ABSENT;
+  at->link = &e->next;
+  at->word = next;
   return RT_HASH_UNCLEAR;
 }
 
-/* `touch`: it is a program that looks, which is what an LRU map counts as use. */
+/* Only the first step is part of programs: most buckets have no second element, and a loop takes longer
+ * to compile than everything else here.
+ * `touch`: it is a program that looks, which is what an LRU map counts as use. */
 RT_INLINE void* rt_hash_lookup(struct rt_map m, const void* key, uint32_t cpu, bool touch) {
-  uint32_t index;
-  uint64_t state;
-  enum rt_hash_quick quick = rt_hash_quick_find(m, key, &index, &state);
-  if (quick == RT_HASH_FOUND) {
-    if (touch)
-      rt_hash_touch(m, index);
-    return rt_hash_value(m, index, cpu);
-  }
-  if (rt_likely(quick == RT_HASH_ABSENT))
+  struct rt_hash_step at;
+  enum rt_hash_quick quick = rt_hash_first(m, key, &at);
+  if (quick == RT_HASH_ABSENT)
     return NULL;
-  return m.type == RT_MAP_HASH ? rt_hash_lookup_slow(m.header, m.data, key)
-                               : rt_hash_lookup_slow_form(m.header, m.data, key, cpu, touch);
+  if (quick == RT_HASH_UNCLEAR) {
+    at.index = rt_hash_find(m.header, m.data, key, at.link, at.word);
+    if (!at.index)
+      return NULL;
+  }
+  if (touch)
+    rt_hash_touch(m, at.index);
+  return rt_hash_value(m, at.index, cpu);
 }
 
-/* Overwriting an existing value in the undisturbed case. False: nothing is done, or it is not known
- * whether the key still exists; rt_hash_update tells. */
+/* Overwriting the value of the first element of a bucket in the undisturbed case. False: nothing is done,
+ * or it is not known whether the key still exists; rt_hash_update tells. */
 RT_INLINE bool rt_hash_quick_overwrite(struct rt_map m, const void* key, const void* value,
                                        uint32_t cpu, uint32_t tid) {
-  uint32_t index;
-  uint64_t state;
-  if (rt_hash_quick_find(m, key, &index, &state) != RT_HASH_FOUND ||
-      (uint32_t)state != RT_HASH_LIVE)
+  struct rt_hash_step at;
+  if (rt_hash_first(m, key, &at) != RT_HASH_FOUND || (uint32_t)at.state != RT_HASH_LIVE)
     return false;
-  struct rt_hash_element* e = rt_hash_element(m, index);
-  uint8_t* to = rt_hash_value(m, index, cpu);
-  uint64_t busy = rt_hash_with_kind(state, RT_HASH_BUSY | tid);
-  if (rt_unlikely(!rt_cas64(&e->state, state, busy)))
+  struct rt_hash_element* e = rt_hash_element(m, at.index);
+  uint8_t* to = rt_hash_value(m, at.index, cpu);
+  uint64_t busy = rt_hash_with_kind(at.state, RT_HASH_BUSY | tid);
+  if (rt_unlikely(!rt_cas64(&e->state, at.state, busy)))
     return false;
   bool marked = rt_link_marked(rt_load_acquire(&e->next));
   if (rt_likely(!marked)) {
-    rt_hash_touch(m, index);
+    rt_hash_touch(m, at.index);
     rt_copy_value(to, value, m.value_size);
   }
-  if (rt_unlikely(!rt_cas64(&e->state, busy, state)))
+  if (rt_unlikely(!rt_cas64(&e->state, busy, at.state)))
     rt_hash_release_deleted(m.header, m.data, e, busy);
   return !marked;
 }

@@ -166,7 +166,7 @@ RT_INLINE bool rt_thread_is_dead(uint32_t tid) {
 }
 
 /* The current thread, its ids valid; null when the process has no table or it is full. */
-struct bpfaot_thread* rt_current_thread(void);
+RT_SLOW struct bpfaot_thread* rt_current_thread(void);
 
 /* Id of the current thread, for ownership marks. */
 RT_INLINE uint32_t rt_owner(const struct bpfaot_env* env) {

@@ -56,11 +56,18 @@ static inline long rt_syscall6(long number, long a, long b, long c, long d, long
   return a0;
 }
 
-static inline uint64_t rt_thread_pointer(uint32_t method) {
+static inline int rt_can_read_thread_pointer(uint32_t method) {
   (void)method;
+  return 1;
+}
+static inline uint64_t rt_read_thread_pointer(void) {
   uint64_t value;
   __asm__("mv %0, tp" : "=r"(value));
   return value;
+}
+static inline uint64_t rt_thread_pointer(uint32_t method) {
+  (void)method;
+  return rt_read_thread_pointer();
 }
 
 #define RT_HAS_CPU_REGISTER 0

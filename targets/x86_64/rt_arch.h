@@ -59,15 +59,21 @@ static inline long rt_syscall6(long number, long a, long b, long c, long d, long
   return result;
 }
 
-/* Base of %fs. `method` is BPFAOT_THREAD_SYSCALL (1) where user space may not read it: loading
- * %fs:0 instead would fault before libc has set the base. */
+/* The thread pointer is the base of %fs. Where `method` is BPFAOT_THREAD_SYSCALL (1) user space may not
+ * read it, and loading %fs:0 instead would fault before libc has set the base. */
+static inline int rt_can_read_thread_pointer(uint32_t method) {
+  return method == 0;
+}
+static inline uint64_t rt_read_thread_pointer(void) {
+  uint64_t base;
+  /* rdfsbase %rax, as bytes: the assembler asks for a CPU feature that is checked at run time */
+  __asm__(".byte 0xf3, 0x48, 0x0f, 0xae, 0xc0" : "=a"(base));
+  return base;
+}
 static inline uint64_t rt_thread_pointer(uint32_t method) {
   uint64_t base = 0;
-  if (__builtin_expect(method == 0, 1)) {
-    /* rdfsbase %rax, as bytes: the assembler asks for a CPU feature that is checked at run time */
-    __asm__(".byte 0xf3, 0x48, 0x0f, 0xae, 0xc0" : "=a"(base));
-    return base;
-  }
+  if (__builtin_expect(rt_can_read_thread_pointer(method), 1))
+    return rt_read_thread_pointer();
   rt_syscall6(RT_NR_arch_prctl, 0x1003 /* ARCH_GET_FS */, (long)&base, 0, 0, 0, 0);
   return base;
 }

@@ -3,6 +3,7 @@
 // Guard, CPU slots, disarm, missed hits; with signals, longjmp, fork and dead owners.
 #include "tests/unit/minirt/runtime.h"
 
+#include <algorithm>
 #include <csetjmp>
 #include <csignal>
 #include <gtest/gtest.h>
@@ -50,6 +51,27 @@ TEST(Entry, threads_do_not_guard_each_other) {
   std::thread([&] { ran = run_once(kGuard); }).join();
   EXPECT_TRUE(ran);
   __bpfaot_rt_leave(&env, kGuard);
+}
+
+TEST(Entry, a_thread_whose_home_slot_is_taken_keeps_the_next_one) {
+  const bpfaot_rt& rt = reset_runtime();
+  auto* table = reinterpret_cast<bpfaot_thread_table*>(rt.threads);
+  ASSERT_TRUE(run_once(kGuard));
+  ASSERT_EQ(table->used, 1u);
+  auto* slots = reinterpret_cast<bpfaot_thread*>(table->base);
+  const uint64_t count = uint64_t{1} << table->capacity_log2;
+  auto* home = std::find_if(slots, slots + count, [](const auto& slot) { return slot.key != 0; });
+  const uint64_t own_key = home->key;
+  home->key = own_key + 64; // as if another thread had come first
+  for (int run = 0; run < 2; ++run) {
+    bpfaot_env env{};
+    ASSERT_TRUE(__bpfaot_rt_enter(&env, kGuard));
+    EXPECT_NE(env.thread, home);
+    EXPECT_EQ(env.thread->key, own_key);
+    EXPECT_EQ(table->used, 2u);
+    EXPECT_FALSE(run_once(kGuard));
+    __bpfaot_rt_leave(&env, kGuard);
+  }
 }
 
 TEST(Entry, a_disarmed_session_runs_nothing_and_misses_nothing) {
