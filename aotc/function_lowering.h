@@ -127,6 +127,7 @@ private:
   Result<bool> lower_read(); // a helper on the spot; false: it has to be called
   Status note_helper(const bpf::HelperInfo& helper);
   Status note_raw_context();
+  Result<uint64_t> bytes_behind(bpf::Reg reg);
 
   // A variant without a lowering; the verifier knows it as little.
   Status lower(const bpf::AddrSpaceCast&) { return unsupported("address space casts"); }

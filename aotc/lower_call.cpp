@@ -5,6 +5,8 @@
 
 #include "bpf/helpers.h"
 
+#include <algorithm>
+
 #include <bpfaot/abi.h>
 
 namespace bpfaot::aotc {
@@ -103,6 +105,16 @@ Status FunctionLowering::note_raw_context() {
   return {};
 }
 
+// From a constant text to the end of its section, whichever of several texts of one section it is.
+Result<uint64_t> FunctionLowering::bytes_behind(Reg reg) {
+  const verifier::RegFact& text = fact(reg);
+  if (text.kind != Kind::map_value || !text.map.valid())
+    return program_.fail_at(at_, Code::kHelperArg,
+                            "the text of this call is of different sections on different paths");
+  const uint64_t size = program_.module.object().maps[text.map.value].value_size;
+  return text.range.umax < size ? size - text.range.umax : 0;
+}
+
 Status FunctionLowering::lower(const bpf::CallHelper& insn) {
   return lower_helper(insn.id);
 }
@@ -128,20 +140,24 @@ Status FunctionLowering::lower(const bpf::CallKfunc& insn) {
 Status FunctionLowering::lower_runtime_call(const bpf::HelperInfo& helper) {
   llvm::Function* callee =
       program_.module.runtime_function("__bpfaot_rt_" + std::string(helper.name));
-  if (callee == nullptr || callee->arg_size() != helper.arg_count() + 1)
+  const auto texts = static_cast<size_t>(
+      std::count(helper.args.begin(), helper.args.end(), HelperArg::const_str));
+  if (callee == nullptr || callee->arg_size() != helper.arg_count() + 1 + texts)
     return program_.fail_at(at_, Code::kResource,
                             "the runtime has no fitting function for bpf_" +
                                 std::string(helper.name));
   std::vector<llvm::Value*> arguments = {function_->getArg(0)};
-  for (uint32_t i = 1; i < callee->arg_size(); ++i) {
+  for (uint32_t i = 1; i <= helper.arg_count(); ++i) {
     const Reg reg{static_cast<uint8_t>(i)};
-    llvm::Type* type = callee->getArg(i)->getType();
+    llvm::Type* type = callee->getArg(static_cast<unsigned>(arguments.size()))->getType();
     if (type->isPointerTy())
       arguments.push_back(get_ptr(reg));
     else if (fact(reg).kind == Kind::none) // an argument that trace_printk's format does not use
       arguments.push_back(llvm::ConstantInt::get(type, 0));
     else
       arguments.push_back(b_.CreateZExtOrTrunc(get_int(reg), type));
+    if (helper.args[i - 1] == HelperArg::const_str)
+      arguments.push_back(b_.getInt64(TRY(bytes_behind(reg))));
   }
   llvm::CallInst* call = b_.CreateCall(callee, arguments);
   if (call->getType()->isPointerTy())

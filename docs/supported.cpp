@@ -31,6 +31,9 @@ std::string notes_of(const bpf::HelperInfo& helper) {
   add((helper.flags & bpf::kHelperKinds) == (bpf::kHelperXdp | bpf::kHelperTc), "`xdp` and `tc` only");
   add(helper.flags & bpf::kHelperGpl, "needs a GPL-compatible licence");
   add(helper.flags & bpf::kHelperGuard, "a nested hit is counted as missed");
+  add(helper.id == 118, "the ticks of the coarse clock, from which the kernel's counter may be some ticks off");
+  add(helper.id == 120, "the process's own namespace only");
+  add(helper.id == 165, "a format of at most 510 bytes");
   return notes;
 }
 

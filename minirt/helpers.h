@@ -37,9 +37,15 @@ uint64_t __bpfaot_rt_probe_read_kernel_str(rt_env* env, void* to, uint64_t size,
 
 uint64_t __bpfaot_rt_ktime_get_ns(rt_env* env);
 uint64_t __bpfaot_rt_ktime_get_boot_ns(rt_env* env);
+uint64_t __bpfaot_rt_ktime_get_coarse_ns(rt_env* env);
+uint64_t __bpfaot_rt_ktime_get_tai_ns(rt_env* env);
+uint64_t __bpfaot_rt_jiffies64(rt_env* env);
 uint64_t __bpfaot_rt_get_prandom_u32(rt_env* env);
 uint64_t __bpfaot_rt_get_smp_processor_id(rt_env* env);
+uint64_t __bpfaot_rt_get_numa_node_id(rt_env* env);
 uint64_t __bpfaot_rt_get_current_pid_tgid(rt_env* env);
+uint64_t __bpfaot_rt_get_ns_current_pid_tgid(rt_env* env, uint64_t device, uint64_t inode, void* ids,
+                                             uint64_t size);
 uint64_t __bpfaot_rt_get_current_uid_gid(rt_env* env);
 uint64_t __bpfaot_rt_get_current_comm(rt_env* env, void* to, uint64_t size);
 uint64_t __bpfaot_rt_get_current_task(rt_env* env);
@@ -55,6 +61,14 @@ uint64_t __bpfaot_rt_trace_printk(rt_env* env, const void* format, uint64_t form
                                   uint64_t b, uint64_t c);
 uint64_t __bpfaot_rt_trace_vprintk(rt_env* env, const void* format, uint64_t format_size,
                                    const void* args, uint64_t args_size);
+
+/* `room`: bytes from a constant text to the end of its section. */
+uint64_t __bpfaot_rt_snprintf(rt_env* env, void* to, uint64_t size, const void* format,
+                              uint64_t room, const void* args, uint64_t args_size);
+uint64_t __bpfaot_rt_strncmp(rt_env* env, const void* text, uint64_t size, const void* constant,
+                             uint64_t room);
+uint64_t __bpfaot_rt_strtol(rt_env* env, const void* text, uint64_t size, uint64_t flags, void* to);
+uint64_t __bpfaot_rt_strtoul(rt_env* env, const void* text, uint64_t size, uint64_t flags, void* to);
 
 uint64_t __bpfaot_rt_perf_event_output(rt_env* env, void* ctx, rt_desc* map, uint64_t flags,
                                        const void* from, uint64_t size);

@@ -3,7 +3,7 @@
  * trace_printk and trace_vprintk: the formats that the kernel's helpers accept
  * (bpf_bprintf_prepare), into a record of the hidden printk ring. The text is made twice: once to
  * know its length, once into the record. What changes in between (strings of the program) is cut at
- * that length.
+ * that length. snprintf: the same formats into the program's memory.
  *
  * Addresses: %p, %px and %pK give the plain address in 16 digits (the kernel hashes %p to keep its
  * own layout secret), %ps, %pS and %pB give it as 0x…, since nothing here knows symbols.
@@ -233,14 +233,19 @@ static void emit(rt_env* env, const char* format, const uint64_t* args, uint32_t
   rt_ring_finish(h, (void*)slot->data, record, false);
 }
 
+/* It may be in shared memory: what was checked is what is used. False: no terminator. */
+static bool copy_format(char copy[kMaxFormat], const char* format, uint64_t size) {
+  uint64_t end = 0;
+  while (end < size && end < kMaxFormat && (copy[end] = format[end]) != 0)
+    end++;
+  return end != size && end != kMaxFormat;
+}
+
 /* The length of the text, as the kernel returns it, or -EINVAL. */
 static RT_SLOW int64_t print(rt_env* env, const char* format, uint64_t size, const uint64_t* args,
                              uint32_t count) {
-  char copy[kMaxFormat]; /* it may be in shared memory: what was checked is what is used */
-  uint64_t end = 0;
-  while (end < size && end < sizeof copy && (copy[end] = format[end]) != 0)
-    end++;
-  if (end == size || end == sizeof copy)
+  char copy[kMaxFormat];
+  if (!copy_format(copy, format, size))
     return -RT_EINVAL;
   struct text counter = {NULL, 0, kMaxText - 1};
   int64_t result = format_text(&counter, copy, args, count);
@@ -256,12 +261,46 @@ RT_HELPER uint64_t __bpfaot_rt_trace_printk(rt_env* env, const void* format, uin
   return (uint64_t)print(env, format, format_size, args, 3);
 }
 
+RT_INLINE bool copy_args(uint64_t copy[kMaxArgs], const void* args, uint64_t size) {
+  __builtin_memset(copy, 0, kMaxArgs * sizeof *copy);
+  if ((size & 7) || size > kMaxArgs * sizeof *copy || (size && !args))
+    return false;
+  for (uint32_t i = 0; i < size / 8; i++)
+    __builtin_memcpy(&copy[i], (const uint8_t*)args + 8 * i, 8);
+  return true;
+}
+
 RT_HELPER uint64_t __bpfaot_rt_trace_vprintk(rt_env* env, const void* format, uint64_t format_size,
                                              const void* args, uint64_t args_size) {
-  uint64_t copy[kMaxArgs] = {0};
-  if ((args_size & 7) || args_size > sizeof copy || (args_size && !args))
+  uint64_t copy[kMaxArgs];
+  if (!copy_args(copy, args, args_size))
     return (uint64_t)-RT_EINVAL;
-  for (uint32_t i = 0; i < args_size / 8; i++)
-    __builtin_memcpy(&copy[i], (const uint8_t*)args + 8 * i, 8);
   return (uint64_t)print(env, format, format_size, copy, (uint32_t)(args_size / 8));
+}
+
+/* The length that the text would have with its terminator, however little of it there is room for. */
+static RT_SLOW int64_t format_into(char* to, uint64_t size, const char* format, uint64_t room,
+                                   const uint64_t* args, uint32_t count) {
+  char copy[kMaxFormat];
+  if (!copy_format(copy, format, room))
+    return -RT_EINVAL;
+  struct text counter = {NULL, 0, INT32_MAX};
+  int64_t result = format_text(&counter, copy, args, count);
+  if (result)
+    return result;
+  if (size) {
+    struct text text = {to, 0, (uint32_t)(size - 1)};
+    format_text(&text, copy, args, count);
+    to[text.length] = 0;
+  }
+  return (int64_t)counter.length + 1;
+}
+
+RT_HELPER uint64_t __bpfaot_rt_snprintf(rt_env* env, void* to, uint64_t size, const void* format,
+                                        uint64_t room, const void* args, uint64_t args_size) {
+  (void)env;
+  uint64_t copy[kMaxArgs];
+  if (!copy_args(copy, args, args_size))
+    return (uint64_t)-RT_EINVAL;
+  return (uint64_t)format_into(to, size, format, room, copy, (uint32_t)(args_size / 8));
 }

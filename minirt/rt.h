@@ -62,6 +62,7 @@ enum {
   RT_EEXIST = 17,
   RT_EINVAL = 22,
   RT_ENOSPC = 28,
+  RT_ERANGE = 34,
   RT_ENOSYS = 38,
   RT_EOPNOTSUPP = 95,
   RT_ENOTSUPP = 524, /* the kernel's own, not of errno.h */

@@ -6,7 +6,15 @@
 #include "minirt/helpers.h"
 #include "minirt/rt.h"
 
-enum { RT_CLOCK_MONOTONIC = 1, RT_CLOCK_BOOTTIME = 7, RT_PR_GET_NAME = 16, RT_COMM_SIZE = 16 };
+enum {
+  RT_CLOCK_MONOTONIC = 1,
+  RT_CLOCK_MONOTONIC_COARSE = 6,
+  RT_CLOCK_BOOTTIME = 7,
+  RT_CLOCK_TAI = 11,
+  RT_PR_GET_NAME = 16,
+  RT_COMM_SIZE = 16,
+  RT_BOOT_JIFFIES = 300, /* seconds before zero at which the kernel's counter starts */
+};
 
 struct rt_timespec {
   int64_t seconds, nanoseconds;
@@ -42,6 +50,33 @@ RT_HELPER uint64_t __bpfaot_rt_ktime_get_boot_ns(rt_env* env) {
   return read_clock(RT_CLOCK_BOOTTIME);
 }
 
+RT_HELPER uint64_t __bpfaot_rt_ktime_get_coarse_ns(rt_env* env) {
+  (void)env;
+  return read_clock(RT_CLOCK_MONOTONIC_COARSE);
+}
+
+RT_HELPER uint64_t __bpfaot_rt_ktime_get_tai_ns(rt_env* env) {
+  (void)env;
+  return read_clock(RT_CLOCK_TAI);
+}
+
+/* The kernel counts ticks from the last 300 seconds of 32 bits on (INITIAL_JIFFIES); the resolution of
+ * its coarse clock is the length of one. */
+static RT_SLOW uint64_t jiffies(void) {
+  struct rt_timespec tick = {0, 0};
+  if (rt_syscall6(RT_NR_clock_getres, RT_CLOCK_MONOTONIC_COARSE, (long)&tick, 0, 0, 0, 0) ||
+      tick.seconds || tick.nanoseconds <= 0)
+    return 0;
+  uint64_t per_second = 1000000000u / (uint64_t)tick.nanoseconds;
+  uint32_t first = (uint32_t)0 - (uint32_t)(RT_BOOT_JIFFIES * per_second);
+  return first + read_clock(RT_CLOCK_MONOTONIC_COARSE) / (uint64_t)tick.nanoseconds;
+}
+
+RT_HELPER uint64_t __bpfaot_rt_jiffies64(rt_env* env) {
+  (void)env;
+  return jiffies();
+}
+
 static RT_COLD uint32_t cpu_by_system_call(void) {
   uint32_t cpu = 0;
   rt_syscall6(RT_NR_getcpu, (long)&cpu, 0, 0, 0, 0, 0);
@@ -74,6 +109,17 @@ RT_HELPER uint64_t __bpfaot_rt_get_smp_processor_id(rt_env* env) {
   return cpu_number();
 }
 
+static RT_SLOW uint32_t numa_node(void) {
+  uint32_t cpu = 0, node = 0;
+  rt_syscall6(RT_NR_getcpu, (long)&cpu, (long)&node, 0, 0, 0, 0);
+  return node;
+}
+
+RT_HELPER uint64_t __bpfaot_rt_get_numa_node_id(rt_env* env) {
+  (void)env;
+  return numa_node();
+}
+
 static RT_COLD uint64_t ids_by_system_call(void) {
   return (uint64_t)(uint32_t)rt_syscall6(RT_NR_getpid, 0, 0, 0, 0, 0, 0) << 32 | rt_gettid();
 }
@@ -84,6 +130,42 @@ RT_HELPER uint64_t __bpfaot_rt_get_current_pid_tgid(rt_env* env) {
   if (rt_unlikely(!thread))
     return ids_by_system_call();
   return (uint64_t)thread->tgid << 32 | thread->tid;
+}
+
+/* struct statx of uapi/linux/stat.h, as far as it is needed. */
+struct rt_statx {
+  uint8_t before_inode[32];
+  uint64_t inode;
+  uint8_t before_device[96];
+  uint32_t device_major, device_minor;
+  uint8_t rest[112];
+};
+_Static_assert(sizeof(struct rt_statx) == 256 && offsetof(struct rt_statx, device_major) == 136,
+               "the kernel writes it");
+
+/* As the kernel: the ids are of the namespace that is named, which must be the task's own. */
+static RT_SLOW int64_t ns_ids(uint64_t device, uint64_t inode, uint32_t* out) {
+  enum { kHere = -100, kInode = 0x100 };
+  struct rt_statx space;
+  if (rt_syscall6(RT_NR_statx, kHere, (long)"/proc/self/ns/pid", 0, kInode, (long)&space, 0))
+    return -RT_EINVAL;
+  uint64_t number = (uint64_t)space.device_major << 20 | space.device_minor; /* the kernel's dev_t */
+  if (device != number || inode != space.inode)
+    return -RT_EINVAL;
+  out[0] = rt_gettid();
+  out[1] = (uint32_t)rt_syscall6(RT_NR_getpid, 0, 0, 0, 0, 0, 0);
+  return 0;
+}
+
+RT_HELPER uint64_t __bpfaot_rt_get_ns_current_pid_tgid(rt_env* env, uint64_t device, uint64_t inode,
+                                                       void* ids, uint64_t size) {
+  (void)env;
+  uint32_t found[2] = {0, 0};
+  int64_t result = size == sizeof found ? ns_ids(device, inode, found) : -RT_EINVAL;
+  __builtin_memset(ids, 0, size);
+  if (!result)
+    __builtin_memcpy(ids, found, sizeof found);
+  return (uint64_t)result;
 }
 
 static RT_SLOW uint64_t uid_gid(void) {

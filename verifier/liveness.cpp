@@ -179,6 +179,8 @@ void FunctionPass::use_arguments(LiveSet& live, InsnIndex i, const HelperInfo& i
       break;
     }
     case HelperArg::mem_out:
+    case HelperArg::mem_out_or_null:
+    case HelperArg::u64_out:
     case HelperArg::value_out:
     case HelperArg::num_iterator_new: break;
     case HelperArg::num_iterator:

@@ -2,7 +2,6 @@
 //
 // Helper calls: arguments by their classes in bpf/helpers.def, the result by its class, references.
 #include "bpf/object.h"
-#include "verifier/printk_format.h"
 #include "verifier/typestate.h"
 #include "verifier/walker.h"
 
@@ -16,16 +15,17 @@ using namespace bpf;
 constexpr uint64_t kMaxSize = 1u << 29; // of a buffer, as in the kernel
 constexpr int64_t kMaxErrno = 4095;
 constexpr int32_t kMapLookup = 1;
+constexpr int32_t kSnprintf = 165;
 constexpr int32_t kXdpLoadBytes = 189; // leaves the buffer as it was when it fails
 constexpr uint64_t kMaxRecord = INT32_MAX; // beyond it no ring can hold it
 
-// Copies a string and leaves what follows the terminator as it was.
-bool leaves_tail(int32_t helper) {
-  return helper == 45 || helper == 114 || helper == 115;
-}
 // Returns how much it has written, or a small error.
 bool returns_length(int32_t helper) {
-  return leaves_tail(helper) || helper == 67;
+  return helper == 45 || helper == 114 || helper == 115 || helper == 67;
+}
+// Writes text and leaves what follows the terminator as it was.
+bool leaves_tail(int32_t helper) {
+  return helper == 45 || helper == 114 || helper == 115 || helper == kSnprintf;
 }
 bool is_printk(int32_t helper) {
   return helper == 6 || helper == 177;
@@ -84,7 +84,7 @@ Status Walker::call(const HelperInfo& info) {
     facts_.ctx_escapes();
   for (unsigned i = 0; i < call.info->arg_count(); ++i)
     TRY(check_argument(call, i));
-  if (is_printk(info.id))
+  if (is_printk(info.id) || info.id == kSnprintf)
     TRY(check_format(call));
   note_outputs(call);
   if (call.released_ref != 0)
@@ -157,7 +157,8 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
   case HelperArg::value_out: return check_value_out(call, r);
   case HelperArg::mem_in:
   case HelperArg::mem_in_or_null:
-  case HelperArg::mem_out: return check_buffer(call, index);
+  case HelperArg::mem_out:
+  case HelperArg::mem_out_or_null: return check_buffer(call, index);
   case HelperArg::size:
   case HelperArg::size_or_zero: return {}; // with its buffer
   case HelperArg::const_size:
@@ -169,6 +170,8 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
     return {};
   case HelperArg::record: return check_record(call, r);
   case HelperArg::callback: return check_callback(r);
+  case HelperArg::const_str: return check_const_str(call, r);
+  case HelperArg::u64_out: return check_u64_out(call, r);
   case HelperArg::stack_or_null:
     return arg.type == Type::stack || arg.is_zero() ? Status{} : wrong("the stack, or 0");
   case HelperArg::num_iterator_new:
@@ -250,14 +253,16 @@ Status Walker::check_buffer(CallContext& call, unsigned index) {
   const bool zero_is_fine = index + 1 < 5 && call.info->args[index + 1] == HelperArg::size_or_zero;
   Extent extent = TRY(check_size(call, size_reg, zero_is_fine));
   call.buffer_max = extent.max;
-  if (kind == HelperArg::mem_in_or_null && state_.reg(r).is_zero()) {
+  const bool is_output = kind == HelperArg::mem_out || kind == HelperArg::mem_out_or_null;
+  const bool may_be_null = kind == HelperArg::mem_in_or_null || kind == HelperArg::mem_out_or_null;
+  if (may_be_null && state_.reg(r).is_zero()) {
     if (extent.max == 0)
       return {};
     return error(Code::kNullDeref, "a null buffer with a size that may not be zero",
                  name(size_reg) + " is " + describe(state_.reg(size_reg)), "the number 0");
   }
   extent.filled = !leaves_tail(call.info->id) && call.info->id != kXdpLoadBytes;
-  return check_helper_memory(call, r, extent, kind == HelperArg::mem_out ? Access::write : Access::read);
+  return check_helper_memory(call, r, extent, is_output ? Access::write : Access::read);
 }
 
 Status Walker::check_helper_memory(const CallContext& call, Reg r, const Extent& extent,
@@ -351,33 +356,6 @@ void Walker::set_result(const CallContext& call) {
     break;
   }
   assign(Reg{0}, std::move(result));
-}
-
-// A format that is constant can be checked now instead of failing at run time.
-Status Walker::check_format(const CallContext& call) {
-  const RegState& format = state_.reg(Reg{1});
-  const RegState& size = state_.reg(Reg{2});
-  if (format.type != Type::map_value || !format.value.is_constant() || !size.value.is_constant())
-    return {};
-  const MapDef& def = map(format.object);
-  const uint64_t begin = format.value.umin, length = size.value.umin;
-  if (def.section != MapSection::rodata || begin > def.initial.size() ||
-      length > def.initial.size() - begin)
-    return {};
-  const std::string_view text(reinterpret_cast<const char*>(def.initial.data()) + begin, length);
-  PrintkLimits limits;
-  if (call.info->id == 6) {
-    limits.most_arguments = 3;
-  } else {
-    const RegState& data_size = state_.reg(Reg{4});
-    if (!data_size.value.is_constant())
-      return {};
-    limits.most_arguments = static_cast<uint32_t>(data_size.value.umin / 8);
-  }
-  if (const std::optional<std::string> problem = check_printk_format(text, limits))
-    return error(Code::kPrintkFormat, *problem, "the format \"" + printable(text) + "\"",
-                 "conversions that the helper knows, with an argument for each");
-  return {};
 }
 
 } // namespace bpfaot::verifier

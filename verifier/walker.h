@@ -167,6 +167,9 @@ private:
   Result<Extent> check_size(const CallContext& call, bpf::Reg r, bool zero_is_fine);
   Status check_record(CallContext& call, bpf::Reg r);
   Status check_helper_memory(const CallContext& call, bpf::Reg r, const Extent& extent, Access access);
+  // walk_text.cpp
+  Status check_const_str(const CallContext& call, bpf::Reg r) const;
+  Status check_u64_out(const CallContext& call, bpf::Reg r);
   Status check_format(const CallContext& call);
   void set_result(const CallContext& call);
   void note_outputs(const CallContext& call);

@@ -17,6 +17,8 @@ enum {
   RT_NR_tkill = 130,
   RT_NR_prctl = 167,
   RT_NR_getcpu = 168,
+  RT_NR_clock_getres = 114,
+  RT_NR_statx = 291,
   RT_NR_getpid = 172,
   RT_NR_getuid = 174,
   RT_NR_getgid = 176,

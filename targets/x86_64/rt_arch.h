@@ -25,6 +25,8 @@ enum {
   RT_NR_tkill = 200,
   RT_NR_clock_gettime = 228,
   RT_NR_getcpu = 309,
+  RT_NR_clock_getres = 229,
+  RT_NR_statx = 332,
   RT_NR_process_vm_readv = 310,
   RT_NR_arch_prctl = 158,
 };

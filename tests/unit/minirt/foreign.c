@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +92,15 @@ static void check_task(void) {
   CHECK(now >= (uint64_t)before.tv_sec * 1000000000u + (uint64_t)before.tv_nsec);
   CHECK(now <= (uint64_t)after.tv_sec * 1000000000u + (uint64_t)after.tv_nsec);
   CHECK(__bpfaot_rt_ktime_get_boot_ns(&env) != 0);
+  CHECK(__bpfaot_rt_ktime_get_coarse_ns(&env) != 0 && __bpfaot_rt_ktime_get_tai_ns(&env) != 0);
+  CHECK(__bpfaot_rt_jiffies64(&env) != 0);
+  struct stat space;
+  uint32_t ids[2] = {0, 0};
+  CHECK(stat("/proc/self/ns/pid", &space) == 0);
+  CHECK(__bpfaot_rt_get_ns_current_pid_tgid(
+            &env, (uint64_t)major(space.st_dev) << 20 | minor(space.st_dev), space.st_ino, ids,
+            sizeof ids) == 0 &&
+        ids[1] == (uint32_t)getpid());
   CHECK(__bpfaot_rt_get_smp_processor_id(&env) < 4096);
   char comm[16];
   CHECK(__bpfaot_rt_get_current_comm(&env, comm, sizeof comm) == 0 && comm[0] && !comm[15]);

@@ -9,7 +9,9 @@
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/rseq.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <thread>
 #include <time.h>
@@ -40,7 +42,49 @@ TEST(Task, clocks_are_the_systems_with_and_without_the_vdso) {
     after = now(CLOCK_BOOTTIME);
     EXPECT_LE(before, got);
     EXPECT_LE(got, after);
+    before = now(CLOCK_MONOTONIC_COARSE), got = __bpfaot_rt_ktime_get_coarse_ns(&env),
+    after = now(CLOCK_MONOTONIC_COARSE);
+    EXPECT_LE(before, got);
+    EXPECT_LE(got, after);
+    before = now(CLOCK_TAI), got = __bpfaot_rt_ktime_get_tai_ns(&env), after = now(CLOCK_TAI);
+    EXPECT_LE(before, got);
+    EXPECT_LE(got, after);
   }
+}
+
+TEST(Task, jiffies_are_the_ticks_of_the_coarse_clock_from_five_minutes_before_the_wrap) {
+  reset_runtime();
+  bpfaot_env env{};
+  timespec tick{};
+  ASSERT_EQ(clock_getres(CLOCK_MONOTONIC_COARSE, &tick), 0);
+  const auto length = static_cast<uint64_t>(tick.tv_nsec);
+  const uint64_t first = (uint64_t{1} << 32) - 300 * (1'000'000'000 / length);
+  const uint64_t before = now(CLOCK_MONOTONIC_COARSE) / length,
+                 got = __bpfaot_rt_jiffies64(&env), after = now(CLOCK_MONOTONIC_COARSE) / length;
+  EXPECT_LE(first + before, got);
+  EXPECT_LE(got, first + after);
+}
+
+TEST(Task, ids_of_the_own_namespace_only) {
+  reset_runtime();
+  bpfaot_env env{};
+  struct stat space {};
+  ASSERT_EQ(stat("/proc/self/ns/pid", &space), 0);
+  const uint64_t device = uint64_t{major(space.st_dev)} << 20 | minor(space.st_dev);
+  uint32_t ids[3] = {1, 2, 3};
+  EXPECT_EQ(__bpfaot_rt_get_ns_current_pid_tgid(&env, device, space.st_ino, ids, 8), 0u);
+  EXPECT_EQ(uint64_t{ids[1]} << 32 | ids[0], real_ids());
+  EXPECT_EQ(ids[2], 3u);
+  const auto is_refused = [&](uint64_t dev, uint64_t inode, uint64_t size) {
+    ids[0] = ids[1] = ids[2] = 9;
+    const auto result =
+        static_cast<int64_t>(__bpfaot_rt_get_ns_current_pid_tgid(&env, dev, inode, ids, size));
+    return result == -EINVAL && ids[0] == 0 && ids[1] == 0;
+  };
+  EXPECT_TRUE(is_refused(device + 1, space.st_ino, 8));
+  EXPECT_TRUE(is_refused(device, space.st_ino + 1, 8));
+  EXPECT_TRUE(is_refused(device, space.st_ino, 12));
+  EXPECT_EQ(ids[2], 0u);
 }
 
 TEST(Task, cpu_number_by_every_method) {

@@ -619,6 +619,56 @@ TEST(Helpers, constant_formats_are_read) {
   EXPECT_EQ(run("%f").code, "printk-format");
 }
 
+TEST(Helpers, constant_texts_are_of_rodata_and_end) {
+  const auto compare = [](const char* text, bpf::MapDef map) {
+    return check("r4 = *(u64 *)(r1 +0)\n *(u64 *)(r10 -8) = 0\n r1 = r10\n r1 += -8\n r2 = 8\n " + std::string(text) +
+                     "\n call bpf_strncmp\n r0 = 0\n exit",
+                 {std::move(map)});
+  };
+  EXPECT_ACCEPTED(compare("r3 = value .rodata 0", rodata(std::string("hi\0", 3))));
+  EXPECT_ACCEPTED(compare("r3 = value .rodata 2", rodata(std::string("hi\0", 3))));
+  EXPECT_EQ(compare("r3 = value .rodata 0", rodata("hi")).code, "helper-arg");
+  EXPECT_EQ(compare("r3 = value .rodata 2", rodata(std::string("h\0i", 3))).code, "helper-arg");
+  EXPECT_EQ(compare("r3 = value .bss 0", bss(16)).code, "helper-arg"); // may change meanwhile
+  EXPECT_EQ(compare("r3 = r10\n r3 += -8", bss(16)).code, "helper-arg");
+  EXPECT_EQ(compare("r3 = 0", bss(16)).code, "helper-arg");
+  EXPECT_EQ(compare("r4 &= 1\n r3 = value .rodata 0\n r3 += r4",
+                    rodata(std::string("hi\0", 3)))
+                .code,
+            "helper-arg");
+}
+
+TEST(Helpers, numbers_are_parsed_into_aligned_memory) {
+  const auto parse = [](const char* to) {
+    return check("*(u64 *)(r10 -8) = 0\n r1 = r10\n r1 += -8\n r2 = 8\n r3 = 10\n " + std::string(to) +
+                     "\n call bpf_strtol\n r0 = *(u64 *)(r10 -16)\n exit",
+                 {bss(16)});
+  };
+  EXPECT_ACCEPTED(parse("r4 = r10\n r4 += -16"));
+  EXPECT_TRUE(parse("r4 = r10\n r4 += -16").facts.functions[0].unwritten.empty());
+  EXPECT_EQ(parse("r4 = r10\n r4 += -12").code, "helper-arg");
+  EXPECT_EQ(parse("r4 = r10\n r4 += -4").code, "stack-oob");
+  EXPECT_EQ(parse("r4 = value .bss 4").code, "helper-arg");
+  EXPECT_EQ(parse("r4 = 0").code, "helper-arg");
+}
+
+TEST(Helpers, formats_of_snprintf_are_read) {
+  const auto format = [](std::string text, int bytes, const char* to = "r1 = r10\n r1 += -48\n r2 = 16") {
+    text.push_back('\0');
+    return check("*(u64 *)(r10 -8) = 1\n *(u64 *)(r10 -16) = 1\n " + std::string(to) +
+                     "\n r3 = value .rodata 0\n r4 = r10\n r4 += -16\n r5 = " + std::to_string(bytes) +
+                     "\n call bpf_snprintf\n r0 = 0\n exit",
+                 {rodata(text)});
+  };
+  EXPECT_ACCEPTED(format("%d %s", 16));
+  EXPECT_ACCEPTED(format("%d %s", 16, "r1 = 0\n r2 = 0"));
+  EXPECT_EQ(format("%d %s", 16, "r1 = 0\n r2 = 8").code, "null-deref");
+  EXPECT_EQ(format("%d %s", 8).code, "printk-format");
+  EXPECT_EQ(format("%d", 12).code, "helper-size");
+  EXPECT_EQ(format("%f", 16).code, "printk-format");
+  EXPECT_EQ(format(std::string(600, 'x'), 16).code, "printk-format");
+}
+
 TEST(Atomics, need_alignment_and_memory) {
   const auto maps = [] { return std::vector{bss(16)}; };
   EXPECT_ACCEPTED(
