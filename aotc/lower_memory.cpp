@@ -54,7 +54,7 @@ Result<FunctionLowering::Access> FunctionLowering::access(Reg base, int16_t off,
                                 llvm::ConstantInt::getSigned(b_.getInt64Ty(), off));
   switch (base_fact.kind) {
   case Kind::stack: result.frame = true; break;
-  case Kind::memory:
+  case Kind::memory: result.shared = base_fact.shared; break;
   case Kind::packet: break;
   case Kind::map_value: {
     const bpf::MapDef* map =

@@ -88,7 +88,8 @@ private:
            .begin = static_cast<uint32_t>(symbol.value / 8),
            .end = symbol.size == 0 ? 0 : static_cast<uint32_t>((symbol.value + symbol.size) / 8),
            .is_global = !symbol.is_local,
-           .is_weak = symbol.is_weak});
+           .is_weak = symbol.is_weak,
+           .is_hidden = symbol.is_hidden});
     }
     return {};
   }

@@ -156,6 +156,8 @@ private:
     symbol.kind = type <= STT_FILE ? SymbolKind(type) : SymbolKind::other;
     symbol.is_local = bind == STB_LOCAL;
     symbol.is_weak = bind == STB_WEAK;
+    const unsigned visibility = ELF64_ST_VISIBILITY(raw.st_other);
+    symbol.is_hidden = visibility == STV_HIDDEN || visibility == STV_INTERNAL;
     // SHN_XINDEX needs more sections than clang makes for one file; such a symbol is nowhere.
     symbol.section = raw.st_shndx < SHN_LORESERVE ? raw.st_shndx : ElfSymbol::kNowhere;
     if (symbol.section != ElfSymbol::kNowhere) {

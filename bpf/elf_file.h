@@ -42,6 +42,7 @@ struct ElfSymbol {
   uint64_t value = 0, size = 0;
   SymbolKind kind = SymbolKind::notype;
   bool is_local = false, is_weak = false;
+  bool is_hidden = false; // seen within its object only
 };
 
 enum class RelocKind : uint32_t {

@@ -63,6 +63,12 @@ private:
     return found->second;
   }
 
+  // By its type, which the kernel goes by; libbpf calls hidden functions static there.
+  bool has_contract(const CodeRange& range) const {
+    const BtfType& type = object_.btf.type(range.btf_type);
+    return type.kind == BtfKind::function && type.linkage == 1 && !range.is_hidden;
+  }
+
   Status add_function(const CodeRange& range) {
     const auto data = slice(object_.elf.sections[range.section].data, uint64_t{range.begin} * 8,
                             uint64_t{range.end - range.begin} * 8);
@@ -106,7 +112,7 @@ private:
                                    .begin = InsnIndex(first),
                                    .end = InsnIndex(program_->insns.size()),
                                    .btf_type = range.btf_type,
-                                   .is_global = range.is_global});
+                                   .is_global = has_contract(range)});
     return {};
   }
 

@@ -31,6 +31,7 @@ struct CodeRange {
   uint32_t btf_type = 0;       // function, 0 = unknown
   bool is_global = false;
   bool is_weak = false;
+  bool is_hidden = false;
 };
 
 // A function that is attached somewhere: a global function outside .text.

@@ -37,7 +37,7 @@ struct Function {
   std::string name;
   InsnIndex begin, end; // half-open
   uint32_t btf_type = 0; // FUNC type id, 0 = unknown
-  bool is_global = false; // verified by contract in the kernel; in context here
+  bool is_global = false; // verified by its prototype alone
 };
 
 // Where the value that a CO-RE relocation put into an instruction comes from.

@@ -74,7 +74,7 @@ void Collector::join(Joined& joined, const State& state, const RegState& reg) co
   next.object_size = object_size(reg);
   if (!joined.seen) {
     joined = {true,      reg.type != Type::none, reg.is_pointer(), next,
-              reg.value, kind == Kind::packet};
+              reg.value, kind == Kind::packet,   false,            reg.argument};
     return;
   }
   const bool null_constant = reg.is_zero() && is_pointer_kind(fact.kind);
@@ -85,10 +85,14 @@ void Collector::join(Joined& joined, const State& state, const RegState& reg) co
   const bool was_null = fact.kind == Kind::scalar && joined.value == Scalar::constant(0);
   if (was_null && reg.is_pointer()) {
     next.maybe_null = true;
-    joined = {true, true, true, next, reg.value, kind == Kind::packet};
+    joined = {true, true, true, next, reg.value, kind == Kind::packet, false, reg.argument};
     return;
   }
   joined.unaligned |= kind == Kind::packet;
+  if (reg.argument != 0 && joined.argument != 0 && reg.argument != joined.argument)
+    joined.unaligned = joined.shared = true;
+  if (reg.argument != 0)
+    joined.argument = reg.argument;
   if (fact.kind != kind)
     fact.kind = is_pointer_kind(fact.kind) && is_pointer_kind(kind) ? Kind::pointer : Kind::mixed;
   fact.maybe_null |= next.maybe_null;
@@ -146,7 +150,7 @@ void Collector::output(InsnIndex insn, MapId map, uint64_t size_min, uint64_t si
   outputs_.push_back({insn, map, size_min, size_max});
 }
 
-RegFact Collector::exported(const Joined& joined) {
+RegFact Collector::exported(const Joined& joined) const {
   RegFact fact = joined.fact;
   if (!joined.seen)
     return {};
@@ -160,7 +164,10 @@ RegFact Collector::exported(const Joined& joined) {
         : unaligned == 0
             ? kObjectAlign
             : std::min<uint32_t>(kObjectAlign, 1u << std::min(std::countr_zero(unaligned), 3));
+    if (joined.argument != 0)
+      fact.align = std::min(fact.align, arguments_[joined.argument].first);
   }
+  fact.shared = joined.shared || (joined.argument != 0 && arguments_[joined.argument].second);
   return fact;
 }
 

@@ -43,6 +43,8 @@ public:
   void output(bpf::InsnIndex insn, bpf::MapId map, uint64_t size_min, uint64_t size_max);
 
   uint32_t stack_depth(bpf::FuncId func) const { return functions_[func.value].depth; }
+  // In the order of RegState::argument, from 0, before finish(): what holds for all calls.
+  void argument(uint32_t align, bool shared) { arguments_.emplace_back(align, shared); }
   Facts finish(uint64_t steps) const;
 
 private:
@@ -53,6 +55,8 @@ private:
     RegFact fact;
     Scalar value;
     bool unaligned = false; // an address in a packet was among them
+    bool shared = false;    // arguments of different calls were
+    uint32_t argument = 0;  // an argument of a global function was
   };
   struct PerInsn {
     bool reached = false, taken = false, not_taken = false;
@@ -65,12 +69,13 @@ private:
   };
   void join(Joined& joined, const State& state, const RegState& reg) const;
   uint32_t object_size(const RegState& reg) const;
-  static RegFact exported(const Joined& joined);
+  RegFact exported(const Joined& joined) const;
 
   const bpf::Program& program_;
   std::vector<PerInsn> insns_;
   std::vector<PerFunction> functions_;
   std::map<bpf::InsnIndex, std::pair<bool, uint32_t>> indirect_;
+  std::vector<std::pair<uint32_t, bool>> arguments_;
   std::set<int32_t> helpers_;
   std::set<bpf::InsnIndex> ctx_reads_;
   std::vector<OutputFact> outputs_;

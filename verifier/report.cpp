@@ -53,11 +53,11 @@ std::string Walker::describe(const RegState& reg) const {
   case Type::stack: return "a pointer to the stack" + offset();
   case Type::memory:
     return "a pointer" + or_null +
-           (reg.owner != 0    ? " to memory of "
-            : reg.read_only   ? " to a key of "
-                              : " to a record of ") +
-           std::to_string(reg.size) + " bytes" +
-           offset();
+           (reg.owner != 0      ? " to memory of "
+            : reg.read_only     ? " to a key of "
+            : reg.argument != 0 ? " to an argument of "
+                                : " to a record of ") +
+           std::to_string(reg.size) + " bytes" + offset();
   case Type::function: return "the address of a function";
   case Type::packet:
   case Type::packet_meta:

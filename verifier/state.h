@@ -50,6 +50,7 @@ struct RegState {
   // memory: bytes; packet, packet_meta: so many bytes from the group's base are in the packet
   uint32_t size = 0;
   bool read_only = false; // memory
+  uint32_t argument = 0; // memory: which argument of a global function it came as; 0 = none
   // Members of an equality group differ by constants: value - delta is the same number (modulo
   // 2^64) in all of them. packet, packet_meta: distance from the group's base.
   uint64_t delta = 0;

@@ -79,6 +79,7 @@ struct RegFact {
   Range64 range;
   uint32_t object_size = 0; // bytes, pointers to sized objects
   uint32_t align = 1;       // of the address, power of two
+  bool shared = false;      // memory: may be a value of a map, which other processes write
 };
 
 struct InsnFacts {

@@ -5,6 +5,8 @@
 #include "bpf/object.h"
 #include "verifier/walker.h"
 
+#include <algorithm>
+
 namespace bpfaot::verifier {
 namespace {
 
@@ -89,7 +91,7 @@ Status Walker::check_object(Reg base, int64_t off, uint64_t size, Access access)
     found = name(base) + " is " + describe(r) + " without a bound";
   return error(is_record ? Code::kMemoryOob : Code::kMapValueOob,
                "access of " + std::to_string(size) + " bytes outside " +
-                   (is_record ? "the record" : "the value of map " + map(r.object).name),
+                   (r.argument != 0 ? "the argument" : is_record ? "the record" : "the value of map " + map(r.object).name),
                std::move(found), "bytes within [0, " + std::to_string(object_size) + ")");
 }
 
@@ -133,7 +135,7 @@ Status Walker::on(const LegacyPacketLoad& insn) {
   if (kind != ProgramKind::socket_filter && kind != ProgramKind::tc)
     return error(Code::kUnsupportedPacketLoad,
                  "packet loads exist in programs of the kinds socket and tc only");
-  if (state_.frames.size() != 1)
+  if (state_.frames.size() != 1 || state_.top().func.value != 0)
     return error(Code::kUnsupportedPacketLoad,
                  "packet loads are not supported in functions that the program calls");
   TRY(require_written(Reg{6}));
@@ -253,6 +255,10 @@ Status Walker::check_atomic_address(Reg base, int16_t off, uint32_t size) {
     return error(Code::kMisalignedAtomic, "atomic access that is not naturally aligned",
                  name(base) + " is " + describe(r) + ", instruction offset " + std::to_string(off),
                  "a multiple of " + std::to_string(size));
+  if (r.argument != 0) { // what it is relative to is known after the last walk
+    uint32_t& most = arguments_[r.argument].atomics[state_.pc];
+    most = std::max(most, size);
+  }
   return {};
 }
 

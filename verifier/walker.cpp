@@ -24,23 +24,12 @@ bool is_jump(const bpf::Insn& insn) {
          std::holds_alternative<bpf::MayGoto>(insn);
 }
 
-// __arg_nonnull of libbpf: a declaration tag on the parameter.
-bool is_tagged_nonnull(const bpf::Btf& btf, uint32_t function, int32_t parameter) {
-  for (uint32_t id = 1; id < btf.type_count(); ++id) {
-    const bpf::BtfType& tag = btf.type(id);
-    if (tag.kind == bpf::BtfKind::decl_tag && tag.target == function &&
-        tag.component == parameter && tag.name == "arg:nonnull")
-      return true;
-  }
-  return false;
-}
-
 } // namespace
 
 Walker::Walker(const bpf::Program& program, const Options& options, const Liveness& liveness,
                const Thresholds* thresholds)
     : program_(program), options_(options), liveness_(liveness), thresholds_(thresholds),
-      facts_(program), explored_(program, liveness) {}
+      facts_(program), explored_(program, liveness), packet_movers_(packet_movers(program)) {}
 
 const bpf::MapDef& Walker::map(uint32_t id) const {
   return program_.object->maps[id];
@@ -89,6 +78,17 @@ Status Walker::run() {
   State first;
   first.frames.push_back(std::move(entry));
   first.pc = program_.functions[0].begin;
+  TRY(walk_from(std::move(first)));
+  for (size_t i = 0; i < roots_.size(); ++i) // each walk may add some
+    TRY(walk_from(entry_of(roots_[i])));
+  TRY(settle_arguments());
+  for (const MemoryArgument& argument : arguments_)
+    facts_.argument(argument.align, argument.shared);
+  TRY(check_call_depth());
+  return check_stack_limit();
+}
+
+Status Walker::walk_from(State first) {
   push(std::move(first));
   while (!pending_.empty()) {
     state_ = std::move(pending_.back().state);
@@ -98,7 +98,7 @@ Status Walker::run() {
     TRY(walk_path());
     explored_.path_ends(std::move(parent_));
   }
-  return check_stack_limit();
+  return {};
 }
 
 Status Walker::walk_path() {
@@ -192,6 +192,8 @@ Status Walker::on(const bpf::CallIndirect& insn) {
 Status Walker::call_function(bpf::FuncId callee) {
   if (!callee.valid() || callee.value >= program_.functions.size())
     return error(Code::kInternal, "a call without a callee");
+  if (program_.functions[callee.value].is_global)
+    return call_global(callee);
   TRY(check_frames(state_, callee));
   calls_.insert({state_.top().func, callee});
   Frame frame;
@@ -207,34 +209,19 @@ Status Walker::call_function(bpf::FuncId callee) {
   }
   frame.regs[bpf::kFramePointer.number] =
       RegState::pointer(Type::stack, static_cast<uint32_t>(state_.frames.size()));
-  if (program_.functions[callee.value].is_global)
-    weaken_arguments(frame);
   state_.frames.push_back(std::move(frame));
   state_.pc = program_.functions[callee.value].begin;
   moved_ = true;
   return {};
 }
 
-// The kernel verifies a global function by its types alone, where a pointer to memory may be null
-// unless it is tagged otherwise. Such a function must check, whatever this caller passes.
-void Walker::weaken_arguments(Frame& frame) {
-  const bpf::Btf& btf = program_.object->btf;
-  const uint32_t function = program_.functions[frame.func.value].btf_type;
-  for (uint8_t r = 1; r <= 5; ++r) {
-    RegState& arg = frame.regs[r];
-    const bool is_memory =
-        arg.type == Type::map_value || arg.type == Type::memory || arg.type == Type::stack;
-    if (is_memory && !arg.maybe_null && !is_tagged_nonnull(btf, function, r - 1)) {
-      arg.maybe_null = true;
-      arg.id = new_id();
-    }
-  }
-}
-
 Status Walker::on(const bpf::Exit&) {
   const RegState& result = state_.top().regs[0];
   if (state_.frames.size() == 1) {
     TRY(require_written(bpf::Reg{0}));
+    if (state_.top().func.value != 0 && !result.is_scalar())
+      return error(Code::kGlobalFunction, "a global function must return a number",
+                   "r0 is " + describe(result), "a number");
     forget_number(result);
     ended_ = true;
     return check_reference_leaks();

@@ -4,7 +4,8 @@
 // that reaches it. Branches that can go both ways leave the taken side pending. The files behind
 // this header follow the instruction classes: walker.cpp (paths, control flow), walk_alu.cpp,
 // walk_branch.cpp, walk_memory.cpp (loads, stores, atomics), walk_stack.cpp, walk_object.cpp,
-// walk_call.cpp.
+// walk_call.cpp, walk_global.cpp. The entry function and each global function that is called have a
+// walk of their own, one after the other in one Walker.
 //
 // Each handler updates state_ in place; state_.pc still names the instruction. The caller moves it
 // on unless the handler has (moved_) or the path is over (ended_).
@@ -13,12 +14,15 @@
 #include "bpf/helpers.h"
 #include "bpf/program.h"
 #include "verifier/collector.h"
+#include "verifier/contract.h"
 #include "verifier/explored.h"
 #include "verifier/liveness.h"
 #include "verifier/state.h"
 #include "verifier/verifier.h"
 #include "verifier/widen.h"
 
+#include <compare>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,6 +30,9 @@
 #include <vector>
 
 namespace bpfaot::verifier {
+
+// Functions of the program that may reach a helper after which the packet lies elsewhere, by FuncId.
+std::vector<bool> packet_movers(const bpf::Program& program);
 
 class Walker {
 public:
@@ -68,8 +75,27 @@ private:
     ObjectPlace place; // of the argument that is an object of the stack
     StackObject object; // which, where it exists before the call
   };
+  // A global function that is called.
+  struct Global {
+    std::vector<Parameter> parameters;
+    std::vector<uint32_t> arguments; // by parameter: index into arguments_, 0 = not memory
+  };
+  // Memory that is passed to a global function: what holds for all calls.
+  struct MemoryArgument {
+    uint32_t align = 8;  // of the address
+    bool shared = false; // may be a value of a map, which others write
+    std::map<bpf::InsnIndex, uint32_t> atomics = {}; // bytes, by instruction
+  };
+  struct Passed {
+    uint32_t to;   // index into arguments_
+    uint32_t from; // the same, when what is passed is itself an argument; else 0
+    uint32_t align;
+    bool shared;
+    auto operator<=>(const Passed&) const = default;
+  };
 
   // walker.cpp
+  Status walk_from(State first);
   Status walk_path();
   Status walk_instruction();
   Status check_reference_leaks() const;
@@ -79,7 +105,6 @@ private:
   Status on(const bpf::Exit& insn);
   Status on(const bpf::CallLocal& insn);
   Status call_function(bpf::FuncId callee);
-  void weaken_arguments(Frame& frame);
   Status on(const bpf::MayGoto& insn);
   Status on(const bpf::LegacyPacketLoad& insn);
   Status on(const bpf::AddrSpaceCast& insn);
@@ -154,6 +179,13 @@ private:
   Status overwrite_objects(uint32_t frame, int64_t begin, int64_t end);
   void update_object(const CallContext& call);
   void next_element(const CallContext& call);
+  // walk_global.cpp
+  Result<const Global*> global(bpf::FuncId function);
+  Status call_global(bpf::FuncId callee);
+  Status pass_argument(bpf::FuncId callee, const Global& info, uint8_t index);
+  State entry_of(bpf::FuncId function);
+  Status settle_arguments();
+  Status check_call_depth();
   // walk_call.cpp
   Status on(const bpf::CallHelper& insn);
   Status call_helper(int32_t id);
@@ -198,6 +230,11 @@ private:
   std::vector<Pending> pending_;
   std::vector<UnwrittenBytes> unwritten_;
   std::set<std::pair<bpf::FuncId, bpf::FuncId>> calls_; // caller, callee
+  std::map<bpf::FuncId, Global> globals_;
+  std::vector<bpf::FuncId> roots_; // global functions in the order of their first call
+  std::vector<MemoryArgument> arguments_{1}; // [0] is none
+  std::set<Passed> passed_;
+  const std::vector<bool> packet_movers_; // by FuncId
   uint64_t steps_ = 0, pending_bytes_ = 0;
   uint32_t last_id_ = 0;
   bool moved_ = false, ended_ = false, liveness_was_wrong_ = false;

@@ -6,6 +6,7 @@
 //
 //   kernel_oracle test-run OBJECT PROGRAM DATA_FILE         prints retval=N and the maps
 //   kernel_oracle packets OBJECT PROGRAM PACKET OUT…        a line "retval=N" for each PACKET, which ends up in OUT
+//   kernel_oracle verdicts OBJECT                           a line "accept NAME" or "reject NAME" for each program
 //   kernel_oracle uprobe OBJECT PROG=uprobe|uretprobe:PATH:SYMBOL … [--set NAME=VALUE]… -- COMMAND…
 //
 // Events of ring buffers and perf arrays are printed as "event MAP HEX". Exit status 77: the kernel
@@ -203,6 +204,25 @@ static int packets(const char *path, const char *program_name, int count, char *
   return 0;
 }
 
+// Each program alone. The first must be one that the kernel accepts: if it does not, it loads nothing.
+static int verdicts(const char *path) {
+  struct bpf_object *all = open_object(path);
+  struct bpf_program *each, *program;
+  int accepted = 0;
+  bpf_object__for_each_program(each, all) {
+    struct bpf_object *object = open_object(path);
+    bpf_object__for_each_program(program, object)
+      bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), bpf_program__name(each)));
+    int refused = bpf_object__load(object);
+    if (refused && !accepted)
+      cannot("to load a program");
+    accepted += !refused;
+    printf("%s %s\n", refused ? "reject" : "accept", bpf_program__name(each));
+    bpf_object__close(object);
+  }
+  return 0;
+}
+
 static int uprobe(int argc, char **argv) {
   struct bpf_object *object = open_object(argv[0]);
   struct bpf_program *program;
@@ -308,11 +328,14 @@ int main(int argc, char **argv) {
   libbpf_set_print(log_errors);
   if (argc == 5 && !strcmp(argv[1], "test-run"))
     return test_run(argv[2], argv[3], argv[4]);
+  if (argc == 3 && !strcmp(argv[1], "verdicts"))
+    return verdicts(argv[2]);
   if (argc > 5 && !strcmp(argv[1], "packets"))
     return packets(argv[2], argv[3], argc - 4, argv + 4);
   if (argc > 4 && !strcmp(argv[1], "uprobe"))
     return uprobe(argc - 2, argv + 2);
   fprintf(stderr, "usage: kernel_oracle test-run OBJECT PROGRAM DATA_FILE\n"
+                  "       kernel_oracle verdicts OBJECT\n"
                   "       kernel_oracle packets OBJECT PROGRAM PACKET OUT…\n"
                   "       kernel_oracle uprobe OBJECT PROG=KIND:PATH:SYMBOL… [--set N=V]… -- COMMAND…\n");
   return 2;
