@@ -73,12 +73,19 @@ public:
                          .values("SEC(\"maps\") with struct bpf_map_def",
                                  "SEC(\".maps\") with __uint and __type")
                          .hint("libbpf 1.0 removed the old form as well; rewrite the definition"));
+    if (target.name.starts_with(".addr_space."))
+      return no_arena("variable " + quoted(symbol.name) + " lies in an arena");
     return fail(Code::kRelocUnsupported, "address of " + quoted(symbol.name) + " in section " +
                                              quoted(target.name) +
                                              ", which programs cannot use here");
   }
 
 private:
+  static Failure no_arena(std::string what) {
+    return Failure(make_error(Code::kUnsupportedArena, std::move(what) + ", and there are none in a process")
+                       .hint("arrays and global variables are shared memory as well, by offsets"));
+  }
+
   bool is_code(uint32_t section) const {
     return section < object_.elf.sections.size() && object_.elf.sections[section].is_code();
   }
@@ -145,6 +152,8 @@ private:
     }
     if (symbol.is_weak)
       return Relocated{CallKfunc{0, 0}, std::nullopt, true};
+    if (symbol.name.starts_with("bpf_arena_"))
+      return no_arena("kernel function " + quoted(symbol.name) + " is for arenas");
     return fail(Code::kExtern,
                 "kernel function " + quoted(symbol.name) + " is not available in a process");
   }
