@@ -124,6 +124,7 @@ private:
   Status lower_runtime_call(const bpf::HelperInfo& helper);
   Status lower_call(bpf::FuncId callee_id);
   void find_stack_reads();    // lower_read.cpp
+  bool reads_register() const;
   Result<bool> lower_read(); // a helper on the spot; false: it has to be called
   Status note_helper(const bpf::HelperInfo& helper);
   Status note_raw_context();

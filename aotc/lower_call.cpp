@@ -74,7 +74,8 @@ Status FunctionLowering::note_helper(const bpf::HelperInfo& helper) {
       if (map != nullptr && is_array(*map))
         guard = false; // arrays have no state but their values
       cpu |= map == nullptr || map->is_per_cpu() || map->type == bpf::MapType::perf_event_array;
-    } else if (argument.kind == Kind::ctx && helper.args[i] != HelperArg::ctx) {
+    } else if (argument.kind == Kind::ctx && helper.args[i] != HelperArg::ctx &&
+               !reads_register()) {
       TRY(note_raw_context());
     }
   }

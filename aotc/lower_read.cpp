@@ -8,6 +8,9 @@
 // The verifier has checked where such a helper writes but not what it reads, which may be any
 // address. So the bounds are looked at here; and bytes of the stack that only such a read reads
 // count as unwritten, for which create_frame() asks.
+//
+// A read of one register of the context (PT_REGS_PARM1_CORE and its kin) is a load of the register that
+// means the same on the target, as a load by the instruction itself would be.
 #include "aotc/function_lowering.h"
 
 #include "bpf/helpers.h"
@@ -73,9 +76,30 @@ void FunctionLowering::find_stack_reads() {
   }
 }
 
+bool FunctionLowering::reads_register() const {
+  const auto* call = std::get_if<bpf::CallHelper>(&program_.program().at(at_).insn);
+  if (call == nullptr || std::find(std::begin(kProbeReads), std::end(kProbeReads), call->id) ==
+                             std::end(kProbeReads))
+    return false;
+  const verifier::RegFact &size = fact(kSize), &from = fact(kFrom), &to = fact(kTo);
+  const targets::Target* source = machine_of(program_.program().ctx_machine);
+  if (!has_registers(program_.result.kind) || source == nullptr || from.kind != Kind::ctx ||
+      !from.range.is_constant() || from.range.umin > UINT32_MAX || size.kind != Kind::scalar ||
+      !size.range.is_constant() || size.range.umin > 8 || !std::has_single_bit(size.range.umin))
+    return false;
+  if (to.maybe_null ||
+      (to.kind != Kind::stack && to.kind != Kind::map_value && to.kind != Kind::memory))
+    return false;
+  const targets::RegSlot* slot =
+      targets::slot_at(*source, static_cast<uint32_t>(from.range.umin));
+  return slot != nullptr && from.range.umin + size.range.umin <= uint64_t{slot->offset} + slot->size;
+}
+
 // Everything is loaded before anything is stored: the two may overlap.
 Result<bool> FunctionLowering::lower_read() {
-  const uint32_t bytes = inline_bytes(program_.program(), program_.facts(), at_);
+  const uint32_t bytes = reads_register()
+                             ? static_cast<uint32_t>(fact(kSize).range.umin)
+                             : inline_bytes(program_.program(), program_.facts(), at_);
   if (bytes == 0)
     return false;
   struct Part {

@@ -57,7 +57,7 @@ TEST_P(Images, AreTheSameWhenBuiltTwiceInTwoDirectories) {
 
 TEST_P(Images, DescribeTheirPrograms) {
   const Opened image = probes();
-  ASSERT_EQ(image.programs.size(), 5u);
+  ASSERT_EQ(image.programs.size(), 6u);
   const bpfaot_program& count = image.program("count");
   EXPECT_EQ(image.text(count.section), "uprobe/libc.so.6:malloc");
   EXPECT_EQ(count.kind, uint32_t{BPFAOT_KIND_PROBE});
@@ -116,6 +116,8 @@ TEST_P(Images, ReadTheRegistersOfTheirOwnMachine) {
   EXPECT_EQ(image.program("returned").ctx_reads, slots({ret}));
   EXPECT_EQ(image.program("arguments").ctx_reads, slots({arg1, arg2, arg3, arg4, arg5}));
   EXPECT_EQ(image.program("kernel_shaped").ctx_reads, slots({targets::RegMeaning::sp, ip, fp}));
+  EXPECT_EQ(image.program("core_shaped").ctx_reads, slots({targets::RegMeaning::sp, arg2}));
+  EXPECT_EQ(image.program("core_shaped").flags & BPFAOT_PROG_CTX_ESCAPES, 0u);
 }
 
 TEST_P(Images, DescribeMapsAndWhatTheCodeHasFolded) {

@@ -107,4 +107,14 @@ int kernel_shaped(struct pt_regs *ctx) {
   return 0;
 }
 
+// As PT_REGS_SP_CORE and PT_REGS_PARM2_CORE read them.
+SEC("kprobe")
+int core_shaped(struct pt_regs *ctx) {
+  __u64 sp = 0;
+  __u32 second = 0;
+  bpf_probe_read_kernel(&sp, sizeof sp, &PT_REGS_SP(ctx));
+  bpf_probe_read_kernel(&second, sizeof second, &PT_REGS_PARM2(ctx));
+  return sp + second;
+}
+
 char LICENSE[] SEC("license") = "GPL";
