@@ -2,7 +2,7 @@
 //
 // Two passes per function: forwards, which registers are r10 plus a constant (or a constant, or a
 // map); backwards, what is live. Functions are repeated until the registers that each callee reads
-// are stable, so that a call uses only those.
+// are stable, so that a call uses only those. What is demanded is found by the same two passes.
 #include "verifier/liveness.h"
 
 #include "bpf/helpers.h"
@@ -10,6 +10,7 @@
 #include "verifier/effects.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace bpfaot::verifier {
 namespace {
@@ -88,6 +89,10 @@ class FunctionPass {
 public:
   FunctionPass(const Program& program, const Function& function, std::vector<LiveSet>& live)
       : program_(program), function_(function), live_(live) {}
+  // For demand. `result_matters`: whether what the function returns does.
+  FunctionPass(const Program& program, const Function& function, std::vector<LiveSet>& live,
+               const bool& result_matters)
+      : program_(program), function_(function), live_(live), result_matters_(&result_matters) {}
 
   void find_known_registers();
   void propagate(); // until nothing changes
@@ -99,10 +104,12 @@ private:
   void use(LiveSet& live, const Known& base, int64_t off, int64_t size) const;
   void use_arguments(LiveSet& live, InsnIndex i, const HelperInfo& info) const;
   LiveSet transfer(InsnIndex i, LiveSet after) const;
+  LiveSet demand(InsnIndex i, const LiveSet& after) const;
 
   const Program& program_;
   const Function& function_;
   std::vector<LiveSet>& live_;
+  const bool* result_matters_ = nullptr; // null: the question is what is live
   std::vector<KnownRegs> known_;
 };
 
@@ -233,6 +240,74 @@ LiveSet FunctionPass::transfer(InsnIndex i, LiveSet live) const {
   return live;
 }
 
+LiveSet FunctionPass::demand(InsnIndex i, const LiveSet& after) const {
+  const ProgramInsn& at = program_.at(i);
+  const Effects effects = effects_of(at.insn);
+  const KnownRegs& regs = known(i);
+  LiveSet set = after;
+  set.regs = static_cast<uint16_t>(set.regs & ~effects.defs);
+  const auto matters = [&after](Reg r) { return (after.regs >> r.number & 1) != 0; };
+  const auto need = [&set](Reg r) { set.regs = static_cast<uint16_t>(set.regs | 1u << r.number); };
+  const auto need_operand = [&need](const Operand& operand) {
+    if (const auto* r = std::get_if<Reg>(&operand))
+      need(*r);
+  };
+  const auto need_all = [&] { set.regs = static_cast<uint16_t>(set.regs | effects.uses); };
+  const auto load = [&](Reg dst, Reg base, int16_t off, Size size) {
+    need(base);
+    if (matters(dst))
+      use(set, regs[base.number], off, bytes(size));
+  };
+  const auto store = [&](Reg base, int16_t off, Size size, const Operand& src) {
+    need(base);
+    const Known& place = regs[base.number];
+    LiveSet written;
+    use(written, place, off, bytes(size));
+    if ((written.stack & after.stack).any())
+      need_operand(src);
+    if (place.kind == Known::Kind::frame)
+      set.stack &= ~written.stack;
+  };
+  const auto call = [&](const HelperInfo* info) {
+    need_all();
+    for (size_t a = 0; info != nullptr && a < info->args.size(); ++a)
+      if (info->args[a] == HelperArg::key) // of an array, it is an index
+        use(set, regs[a + 1], 0, 4);
+  };
+  std::visit(overloaded{
+                 [&](const Alu& alu) {
+                   if (!matters(alu.dst))
+                     return;
+                   need_operand(alu.src);
+                   if (alu.op != AluOp::mov)
+                     need(alu.dst);
+                 },
+                 [&](const Neg& neg) { return matters(neg.dst) ? need(neg.dst) : void(); },
+                 [&](const ByteSwap& swap) { return matters(swap.dst) ? need(swap.dst) : void(); },
+                 [&](const MovSx& move) { return matters(move.dst) ? need(move.src) : void(); },
+                 [&](const Load& l) { load(l.dst, l.base, l.off, l.size); },
+                 [&](const LoadAcquire& l) { load(l.dst, l.base, l.off, l.size); },
+                 [&](const Store& s) { store(s.base, s.off, s.size, s.src); },
+                 [&](const Exit&) {
+                   if (*result_matters_)
+                     need(Reg{0});
+                 },
+                 [&](const CallHelper& c) { call(find_helper(c.id)); },
+                 [&](const CallKfunc& c) { call(find_kfunc(c.btf_id)); },
+                 [&](const CallLocal&) {
+                   if (!at.callee.valid() || at.callee.value >= program_.functions.size())
+                     return;
+                   const InsnIndex entry = program_.functions[at.callee.value].begin;
+                   set.regs = static_cast<uint16_t>(set.regs | (live_[entry.value].regs & 0x3e));
+                   for (size_t r = 1; r <= 5; ++r)
+                     use(set, regs[r], 0, kSlotBytes);
+                 },
+                 [&](const auto&) { need_all(); },
+             },
+             at.insn);
+  return set;
+}
+
 void FunctionPass::propagate() {
   for (bool changed = true; changed;) {
     changed = false;
@@ -243,7 +318,7 @@ void FunctionPass::propagate() {
         after.regs = static_cast<uint16_t>(after.regs | live_[to.value].regs);
         after.stack |= live_[to.value].stack;
       });
-      LiveSet before = transfer(i, after);
+      const LiveSet before = result_matters_ != nullptr ? demand(i, after) : transfer(i, after);
       if (before == live_[i.value])
         continue;
       live_[i.value] = before;
@@ -273,6 +348,36 @@ Liveness::Liveness(const Program& program, bool all_stack) : before_(program.ins
   if (all_stack)
     for (LiveSet& live : before_)
       live.stack.set();
+}
+
+Demand::Demand(const Program& program) : before_(program.insns.size()) {
+  // A result matters when it does after some call of a function of the program. Other results are
+  // the program's own, and those of callbacks, which must be 0 or 1.
+  const auto results = std::make_unique<bool[]>(program.functions.size());
+  std::vector<FunctionPass> passes;
+  for (size_t f = 0; f < program.functions.size(); ++f) {
+    passes.emplace_back(program, program.functions[f], before_, results[f]);
+    passes.back().find_known_registers();
+  }
+  for (const ProgramInsn& at : program.insns)
+    if (const auto* load = std::get_if<LoadImm64>(&at.insn);
+        load != nullptr && load->kind == Imm64Kind::func && at.callee.valid() &&
+        at.callee.value < program.functions.size())
+      results[at.callee.value] = true;
+  for (bool changed = true; changed;) {
+    const std::vector<LiveSet> old = before_;
+    for (size_t f = passes.size(); f > 0; --f)
+      passes[f - 1].propagate();
+    changed = before_ != old;
+    for (size_t i = 0; i + 1 < program.insns.size(); ++i) {
+      const FuncId callee = program.insns[i].callee;
+      const bool is_call = std::holds_alternative<CallLocal>(program.insns[i].insn) &&
+                           callee.valid() && callee.value < program.functions.size();
+      if (!is_call || results[callee.value] || (before_[i + 1].regs & 1) == 0)
+        continue;
+      results[callee.value] = changed = true;
+    }
+  }
 }
 
 } // namespace bpfaot::verifier

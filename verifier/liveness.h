@@ -38,4 +38,17 @@ private:
   std::vector<LiveSet> before_;
 };
 
+// Which numbers can matter for a verdict after a point: those that may come to decide a branch, an
+// address or an argument of a helper. A guess: what a function does with the caller's stack is not
+// followed, and neither is memory. It is for choosing what to widen (verifier/widen.h), which is
+// sound whatever is chosen.
+class Demand {
+public:
+  explicit Demand(const bpf::Program& program);
+  const LiveSet& before(bpf::InsnIndex insn) const { return before_[insn.value]; }
+
+private:
+  std::vector<LiveSet> before_;
+};
+
 } // namespace bpfaot::verifier

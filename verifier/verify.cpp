@@ -39,10 +39,10 @@ Status check_form(const bpf::Program& program) {
 }
 
 Result<Facts> walk(const bpf::Program& program, const Options& options,
-                   const Thresholds* thresholds) {
+                   const Thresholds* thresholds, const Demand* demand = nullptr) {
   for (const bool all_stack : {false, true}) {
     const Liveness liveness(program, all_stack);
-    Walker walker(program, options, liveness, thresholds);
+    Walker walker(program, options, liveness, thresholds, demand);
     const Status status = walker.run();
     if (walker.liveness_was_wrong() && !all_stack)
       continue;
@@ -79,6 +79,13 @@ Result<VerifiedProgram> verify(std::shared_ptr<const bpf::Program> program,
     Result<Facts> exact = walk(*program, options, nullptr);
     if (exact || exact.error().code != Code::kStepLimit)
       facts = std::move(exact);
+  }
+  // Numbers that decide nothing multiply states. Forgetting them makes poorer facts, so it is done
+  // only where nothing else helps.
+  if (!facts && facts.error().code == Code::kStepLimit) {
+    const Demand demand(*program);
+    if (Result<Facts> shorter = walk(*program, options, &thresholds, &demand))
+      facts = std::move(shorter);
   }
   if (!facts)
     return Failure(facts.error());

@@ -175,6 +175,14 @@ State Walker::entry_of(FuncId function) {
   return state;
 }
 
+// An access at an offset that is aligned: so must be what it is an offset from.
+void Walker::need_alignment(const RegState& pointer, uint32_t align) {
+  if (pointer.argument == 0)
+    return;
+  uint32_t& most = arguments_[pointer.argument].needed_align[state_.pc];
+  most = std::max(most, align);
+}
+
 // After all walks: what is known about each memory argument, and whether that is enough.
 Status Walker::settle_arguments() {
   for (bool changed = true; changed;) {
@@ -191,12 +199,12 @@ Status Walker::settle_arguments() {
     }
   }
   for (const MemoryArgument& argument : arguments_)
-    for (const auto& [insn, size] : argument.atomics)
+    for (const auto& [insn, size] : argument.needed_align)
       if (size > argument.align) {
         state_.pc = insn;
         state_.frames.resize(1);
         return error(Code::kMisalignedAtomic,
-                     "atomic access to an argument that is not always naturally aligned",
+                     "an access that must be aligned, to an argument that is not always aligned",
                      "a call passes an address known to be a multiple of " +
                          std::to_string(argument.align),
                      "multiples of " + std::to_string(size) + " from all calls");

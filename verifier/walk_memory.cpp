@@ -5,8 +5,6 @@
 #include "bpf/object.h"
 #include "verifier/walker.h"
 
-#include <algorithm>
-
 namespace bpfaot::verifier {
 namespace {
 
@@ -255,10 +253,7 @@ Status Walker::check_atomic_address(Reg base, int16_t off, uint32_t size) {
     return error(Code::kMisalignedAtomic, "atomic access that is not naturally aligned",
                  name(base) + " is " + describe(r) + ", instruction offset " + std::to_string(off),
                  "a multiple of " + std::to_string(size));
-  if (r.argument != 0) { // what it is relative to is known after the last walk
-    uint32_t& most = arguments_[r.argument].atomics[state_.pc];
-    most = std::max(most, size);
-  }
+  need_alignment(r, size);
   return {};
 }
 

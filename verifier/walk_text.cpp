@@ -52,6 +52,7 @@ Status Walker::check_u64_out(const CallContext& call, Reg r) {
     return error(Code::kHelperArg,
                  "the result of bpf_" + std::string(call.info->name) + " is not aligned",
                  name(r) + " is " + describe(arg), "an address that is a multiple of 8");
+  need_alignment(arg, 8);
   return {};
 }
 

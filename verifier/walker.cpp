@@ -27,9 +27,9 @@ bool is_jump(const bpf::Insn& insn) {
 } // namespace
 
 Walker::Walker(const bpf::Program& program, const Options& options, const Liveness& liveness,
-               const Thresholds* thresholds)
+               const Thresholds* thresholds, const Demand* demand)
     : program_(program), options_(options), liveness_(liveness), thresholds_(thresholds),
-      facts_(program), explored_(program, liveness), packet_movers_(packet_movers(program)) {}
+      demand_(demand), facts_(program), explored_(program, liveness), packet_movers_(packet_movers(program)) {}
 
 const bpf::MapDef& Walker::map(uint32_t id) const {
   return program_.object->maps[id];
@@ -114,6 +114,8 @@ Status Walker::walk_path() {
                    std::to_string((explored_.bytes() + pending_bytes_) >> 20) + " MiB of states",
                    "at most " + std::to_string(memory_limit >> 20) + " MiB");
     if (options_.prune && explored_.is_join_point(state_.pc)) {
+      if (demand_ != nullptr)
+        widen_undemanded(state_, *demand_);
       const Visit visit = explored_.visit(state_, parent_, unwritten_);
       if (visit == Visit::endless)
         return error(Code::kEndlessLoop,
@@ -318,7 +320,7 @@ Status Walker::on(const bpf::MayGoto&) {
   return {};
 }
 Status Walker::on(const bpf::AddrSpaceCast&) {
-  return error(Code::kUnsupportedArena, "address space casts (arenas) are not supported");
+  return error(Code::kUnsupportedArena, "this converts an address of an arena, and there are none in a process");
 }
 Status Walker::on(const bpf::CallKfunc& insn) {
   const bpf::HelperInfo* info = bpf::find_kfunc(insn.btf_id);

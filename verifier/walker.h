@@ -36,9 +36,10 @@ std::vector<bool> packet_movers(const bpf::Program& program);
 
 class Walker {
 public:
-  // `thresholds` null: loops through may_goto are walked iteration by iteration.
+  // `thresholds` null: loops through may_goto are walked iteration by iteration. With `demand`, what
+  // it does not ask for is forgotten where paths join.
   Walker(const bpf::Program& program, const Options& options, const Liveness& liveness,
-         const Thresholds* thresholds);
+         const Thresholds* thresholds, const Demand* demand = nullptr);
 
   Status run();
   // A stack byte was read that the liveness pass had called dead: nothing this walk said counts,
@@ -84,7 +85,7 @@ private:
   struct MemoryArgument {
     uint32_t align = 8;  // of the address
     bool shared = false; // may be a value of a map, which others write
-    std::map<bpf::InsnIndex, uint32_t> atomics = {}; // bytes, by instruction
+    std::map<bpf::InsnIndex, uint32_t> needed_align = {}; // by instruction
   };
   struct Passed {
     uint32_t to;   // index into arguments_
@@ -184,6 +185,7 @@ private:
   Status call_global(bpf::FuncId callee);
   Status pass_argument(bpf::FuncId callee, const Global& info, uint8_t index);
   State entry_of(bpf::FuncId function);
+  void need_alignment(const RegState& pointer, uint32_t align);
   Status settle_arguments();
   Status check_call_depth();
   // walk_call.cpp
@@ -223,6 +225,7 @@ private:
   const Options& options_;
   const Liveness& liveness_;
   const Thresholds* thresholds_;
+  const Demand* demand_;
   Collector facts_;
   Explored explored_;
   State state_;

@@ -145,4 +145,39 @@ std::optional<State> widen(const State& old_state, State next, const Thresholds&
   return next;
 }
 
+void widen_undemanded(State& state, const Demand& demand) {
+  constexpr uint16_t kKept = 0x3c0, kPassed = 0x3e; // r6 to r9, r1 to r5
+  for (size_t f = 0; f < state.frames.size(); ++f) {
+    Frame& frame = state.frames[f];
+    const bool is_top = f + 1 == state.frames.size();
+    const InsnIndex at = is_top ? state.pc : state.frames[f + 1].call_site;
+    const LiveSet& needed = demand.before(at);
+    uint16_t regs = needed.regs;
+    if (!is_top) {
+      regs = static_cast<uint16_t>(demand.before(at.next()).regs & kKept);
+      if (state.frames[f + 1].iteration != 0)
+        regs = static_cast<uint16_t>(regs | (needed.regs & kPassed));
+    }
+    for (size_t r = 0; r < 10; ++r)
+      if (frame.regs[r].is_scalar() && !frame.regs[r].released && (regs >> r & 1) == 0)
+        frame.regs[r] = RegState::scalar({});
+    for (size_t i = 0; i < frame.stack.size(); ++i) {
+      StackSlot& slot = frame.stack[i];
+      const auto lowest = static_cast<int32_t>(-8 * static_cast<int64_t>(i + 1));
+      bool is_needed = slot.has_spill() && !slot.spilled.is_scalar();
+      for (uint32_t b = 0; b < kSlotBytes; ++b)
+        is_needed |= needed.stack.test(stack_bit(lowest + static_cast<int32_t>(b)));
+      if (is_needed)
+        continue;
+      if (slot.spill_bytes() == kSlotBytes)
+        slot.spilled = RegState::scalar({});
+      else if (slot.has_spill())
+        slot.drop_spill();
+      for (ByteKind& kind : slot.kinds)
+        if (kind == ByteKind::zero)
+          kind = ByteKind::misc;
+    }
+  }
+}
+
 } // namespace bpfaot::verifier

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "bpf/program.h"
+#include "verifier/liveness.h"
 #include "verifier/state.h"
 
 #include <optional>
@@ -30,5 +31,9 @@ private:
 // A state that includes `next`, with each number that `old_state` did not include moved on.
 // Nothing when the two differ in more than numbers.
 std::optional<State> widen(const State& old_state, State next, const Thresholds& thresholds);
+
+// Numbers that `demand` does not ask for are forgotten, so that states that differ only in these are
+// walked once.
+void widen_undemanded(State& state, const Demand& demand);
 
 } // namespace bpfaot::verifier

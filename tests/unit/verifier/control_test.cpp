@@ -303,5 +303,40 @@ TEST(PacketLoad, may_end_the_program) {
             "ref-leak");
 }
 
+// 2^14 combinations of numbers that nothing depends on.
+std::string combinations(const std::string& at_the_end) {
+  std::string text = "r6 = r1\n r7 = 0\n";
+  for (int i = 0; i < 14; ++i) {
+    const std::string label = "l" + std::to_string(i);
+    text += "r1 = *(u64 *)(r6 +" + std::to_string(8 * i) + ")\n if r1 == 0 goto " + label +
+            "\n r7 |= " + std::to_string(1 << i) + "\n " + label + ":\n *(u64 *)(r10 -" +
+            std::to_string(8 * (i + 1)) + ") = r7\n";
+  }
+  return text + at_the_end;
+}
+
+TEST(Demand, numbers_that_decide_nothing_do_not_multiply_paths) {
+  Options options = pt_regs_options();
+  options.step_limit = 20000;
+  std::string sum = "r0 = r7\n";
+  for (int i = 0; i < 14; ++i)
+    sum += "r1 = *(u64 *)(r10 -" + std::to_string(8 * (i + 1)) + ")\n r0 += r1\n";
+  const Outcome o = check(combinations(sum + "exit"), {}, options);
+  ASSERT_TRUE(o.accepted) << o.message;
+  // What is known about such a number is less, and never wrong.
+  for (const InsnFacts& insn : o.facts.insns)
+    if (insn.reached && insn.before[7].kind == Kind::scalar)
+      EXPECT_LE(insn.before[7].range.umin, 0u);
+}
+
+TEST(Demand, an_address_still_needs_its_bound) {
+  Options options = pt_regs_options();
+  options.step_limit = 20000;
+  const std::string use = "r1 = value .bss 0\n r1 += r7\n r0 = *(u8 *)(r1 +0)\n exit";
+  EXPECT_EQ(check(combinations(use), {bss(64)}, options).code, "map-value-oob");
+  // As an index, the number decides, and each one is looked at.
+  EXPECT_EQ(check(combinations(use), {bss(1 << 14)}, options).code, "step-limit");
+}
+
 } // namespace
 } // namespace bpfaot::verifier::test
