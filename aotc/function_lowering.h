@@ -37,9 +37,11 @@ struct ProgramLowering {
   // By FuncId: bytes of the frame that helpers done on the spot read; empty until somebody asked.
   std::optional<std::vector<std::vector<verifier::ByteRange>>> stack_reads = {};
   std::map<uint32_t, llvm::Function*> callbacks = {}; // by FuncId
+  std::vector<bool> may_throw = {};                   // by FuncId
 
   const bpf::Program& program() const { return verified.program(); }
   const verifier::Facts& facts() const { return verified.facts(); }
+  void find_throws();
   // A diagnostic about an instruction: program, source line, slot, text.
   // The form in which minirt calls a function back: i64 (env, i64, ptr, ptr, ptr).
   llvm::Function* callback(bpf::FuncId id);
@@ -126,6 +128,9 @@ private:
   void find_stack_reads();    // lower_read.cpp
   bool reads_register() const;
   Result<bool> lower_read(); // a helper on the spot; false: it has to be called
+  // lower_throw.cpp
+  void return_thrown();
+  void return_if_thrown(bpf::FuncId callee);
   Status note_helper(const bpf::HelperInfo& helper);
   Status note_raw_context();
   Result<uint64_t> bytes_behind(bpf::Reg reg);

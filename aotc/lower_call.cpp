@@ -135,7 +135,10 @@ Status FunctionLowering::lower(const bpf::CallKfunc& insn) {
   if (kfunc == nullptr)
     return unsupported("calls of kernel functions that minirt does not have");
   TRY(note_helper(*kfunc));
-  return lower_runtime_call(*kfunc);
+  TRY(lower_runtime_call(*kfunc));
+  if (kfunc->id == bpf::kfunc_throw)
+    return_thrown();
+  return {};
 }
 
 Status FunctionLowering::lower_runtime_call(const bpf::HelperInfo& helper) {
@@ -194,6 +197,7 @@ Status FunctionLowering::lower_call(bpf::FuncId callee_id) {
                                                                       : get_int(reg));
   }
   llvm::CallInst* call = b_.CreateCall(callee, arguments);
+  return_if_thrown(callee_id);
   if (call->getType()->isPointerTy())
     set_ptr(Reg{0}, call);
   else

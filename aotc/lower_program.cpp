@@ -63,6 +63,36 @@ llvm::Value* make_env(llvm::IRBuilder<>& builder, llvm::Value* ctx, uint32_t fla
   return env;
 }
 
+// The cookie, or what the callback for exceptions makes of it.
+llvm::Value* result_if_thrown(ProgramLowering& program, llvm::IRBuilder<>& builder,
+                              llvm::Value* env, llvm::Value* returned) {
+  const auto field = [&](uint64_t offset) -> llvm::Value* {
+    return builder.CreateLoad(builder.getInt64Ty(),
+                              builder.CreateConstGEP1_64(builder.getInt8Ty(), env, offset));
+  };
+  llvm::Value* has_thrown = builder.CreateIsNotNull(field(offsetof(bpfaot_env, thrown)));
+  llvm::BasicBlock* from = builder.GetInsertBlock();
+  llvm::Function* entry = from->getParent();
+  llvm::BasicBlock* thrown = llvm::BasicBlock::Create(builder.getContext(), "thrown", entry);
+  llvm::BasicBlock* leave = llvm::BasicBlock::Create(builder.getContext(), "leave", entry);
+  builder.CreateCondBr(has_thrown, thrown, leave);
+  builder.SetInsertPoint(thrown);
+  llvm::Value* result = field(offsetof(bpfaot_env, cookie));
+  if (const bpf::FuncId id = program.program().exception_callback; id.valid()) {
+    llvm::Function* callback = program.functions[id.value];
+    std::vector<llvm::Value*> arguments = {env, result};
+    for (uint32_t i = 2; i < callback->arg_size(); ++i)
+      arguments.push_back(llvm::Constant::getNullValue(callback->getArg(i)->getType()));
+    result = builder.CreateCall(callback, arguments);
+  }
+  builder.CreateBr(leave);
+  builder.SetInsertPoint(leave);
+  llvm::PHINode* value = builder.CreatePHI(builder.getInt64Ty(), 2);
+  value->addIncoming(returned, from);
+  value->addIncoming(result, thrown);
+  return value;
+}
+
 Status make_entry(ProgramLowering& program, uint32_t index) {
   ModuleLowering& module = program.module;
   LoweredProgram& result = program.result;
@@ -82,6 +112,8 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
   builder.SetInsertPoint(llvm::BasicBlock::Create(module.context(), "entry", entry));
   llvm::Value* ctx = entry->getArg(0);
   llvm::Value* env = make_env(builder, ctx, result.flags, index);
+  if (program.may_throw[0])
+    store_field(builder, env, offsetof(bpfaot_env, thrown), builder.getInt64(0));
   const uint32_t glue = result.flags & kGlueFlags;
   if (glue != 0) {
     llvm::Function* enter = module.runtime_function("__bpfaot_rt_enter");
@@ -97,6 +129,8 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
     builder.SetInsertPoint(run);
   }
   llvm::Value* value = builder.CreateCall(program.functions[0], {env, ctx});
+  if (program.may_throw[0])
+    value = result_if_thrown(program, builder, env, value);
   program.functions[0]->addFnAttr(llvm::Attribute::AlwaysInline); // nobody else calls it
   if (glue != 0)
     builder.CreateCall(module.runtime_function("__bpfaot_rt_leave"), {env, builder.getInt32(glue)});
@@ -120,6 +154,7 @@ Result<LoweredProgram> lower_program(ModuleLowering& module,
     module.describe(*program.functions.back(), functions[i].name, verified.program(),
                     functions[i].begin);
   }
+  program.find_throws();
   for (uint32_t i = 0; i < functions.size(); ++i)
     TRY(FunctionLowering(program, bpf::FuncId(i)).run());
   if (verified.program().kind.is_return)

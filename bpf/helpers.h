@@ -39,6 +39,11 @@ enum class HelperArg : uint8_t {
   num_iterator_new,
   num_iterator,
   num_iterator_end,
+  dynptr_new,
+  dynptr,
+  dynptr_end,
+  map_memory,
+  scratch_or_null,
 };
 enum class HelperRet : uint8_t {
   integer,
@@ -46,6 +51,7 @@ enum class HelperRet : uint8_t {
   map_value_or_null,
   memory_or_null,
   iterator_element,
+  slice_or_null,
 };
 
 // HelperInfo::flags above the BPFAOT_CAP_* bits.
@@ -61,6 +67,8 @@ enum : uint64_t {
   kHelperMoves = uint64_t{1} << 32,  // may move the packet: pointers into it are lost
   kHelperPacket = uint64_t{1} << 33, // its buffers may lie in the packet
   kHelperGpl = uint64_t{1} << 34,    // only for programs with a GPL-compatible licence
+  kHelperThrows = uint64_t{1} << 36,  // does not return
+  kHelperGeneric = uint64_t{1} << 35, // not for probes, raw tracepoints and socket filters
   kHelperKinds = kHelperSocket | kHelperTc | kHelperXdp,
   kHelperCapMask = (1u << 24) - 1,
 };

@@ -47,6 +47,7 @@ public:
     program_->section = entry.section;
     program_->kind = entry.kind;
     refer_to(entry.code);
+    TRY(find_exception_callback(object_.code[entry.code]));
     for (size_t i = 0; i < reached_.size(); ++i)
       TRY(add_function(object_.code[reached_[i]]));
     for (ProgramInsn& item : program_->insns)
@@ -67,6 +68,48 @@ private:
   bool has_contract(const CodeRange& range) const {
     const BtfType& type = object_.btf.type(range.btf_type);
     return type.kind == BtfKind::function && type.linkage == 1 && !range.is_hidden;
+  }
+
+  // __exception_cb(NAME): a declaration tag on the program.
+  Status find_exception_callback(const CodeRange& entry) {
+    constexpr std::string_view kTag = "exception_callback:";
+    const Btf& btf = object_.btf;
+    std::optional<std::string_view> name;
+    for (uint32_t id = 1; entry.btf_type != 0 && id < btf.type_count(); ++id) {
+      const BtfType& tag = btf.type(id);
+      if (tag.kind != BtfKind::decl_tag || tag.target != entry.btf_type || tag.component != -1 ||
+          !tag.name.starts_with(kTag))
+        continue;
+      if (name)
+        return fail(Code::kThrow, "the program has more than one callback for exceptions");
+      name = tag.name.substr(kTag.size());
+    }
+    if (!name)
+      return {};
+    for (uint32_t i = 0; i < object_.code.size(); ++i) {
+      const CodeRange& code = object_.code[i];
+      if (code.name != *name || code.btf_type == 0)
+        continue;
+      const BtfType& proto = btf.type(btf.type(code.btf_type).target);
+      const auto parameters = btf.parameters(proto);
+      const auto is_number = [&btf](uint32_t type) {
+        const BtfKind kind = btf.resolved(type).kind;
+        return kind == BtfKind::integer || kind == BtfKind::enumeration ||
+               kind == BtfKind::enumeration64;
+      };
+      if (!code.is_global || parameters.size() != 1 || !is_number(parameters[0].type) ||
+          !is_number(proto.target))
+        return Failure(make_error(Code::kThrow, "'" + std::string(*name) +
+                                                    "' cannot be a callback for exceptions")
+                           .values(std::string(code.is_global ? "a global" : "a static") +
+                                       " function with " + std::to_string(parameters.size()) +
+                                       " parameters that returns " + btf.name_of(proto.target),
+                                   "a global function of one number that returns a number"));
+      program_->exception_callback = refer_to(i);
+      return {};
+    }
+    return fail(Code::kThrow, "there is no function '" + std::string(*name) +
+                                  "' to be the callback for exceptions");
   }
 
   Status add_function(const CodeRange& range) {

@@ -66,6 +66,7 @@ struct Program {
   std::map<uint32_t, CoreUse> core_uses;  // offsets of fields, by slot
   std::shared_ptr<const Object> object; // maps, BTF, licence
   CtxMachine ctx_machine = CtxMachine::unknown;
+  FuncId exception_callback; // invalid: what is thrown is what the program returns
 
   const ProgramInsn& at(InsnIndex index) const { return insns[index.value]; }
   FuncId function_of(InsnIndex index) const;

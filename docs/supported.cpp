@@ -29,6 +29,7 @@ std::string notes_of(const bpf::HelperInfo& helper) {
   add((helper.flags & bpf::kHelperKinds) == bpf::kHelperTc, "`tc` only");
   add((helper.flags & bpf::kHelperKinds) == (bpf::kHelperSocket | bpf::kHelperTc), "`socket` and `tc` only");
   add((helper.flags & bpf::kHelperKinds) == (bpf::kHelperXdp | bpf::kHelperTc), "`xdp` and `tc` only");
+  add(helper.flags & bpf::kHelperGeneric, "not in probes, raw tracepoints and `socket`");
   add(helper.flags & bpf::kHelperGpl, "needs a GPL-compatible licence");
   add(helper.flags & bpf::kHelperGuard, "a nested hit is counted as missed");
   add(helper.id == 118, "the ticks of the coarse clock, from which the kernel's counter may be some ticks off");

@@ -90,6 +90,29 @@ uint64_t __bpfaot_rt_for_each_map_elem(rt_env* env, rt_desc* map, rt_callback* c
 uint64_t __bpfaot_rt_iter_num_new(rt_env* env, void* iterator, uint64_t first, uint64_t end);
 void* __bpfaot_rt_iter_num_next(rt_env* env, void* iterator);
 void __bpfaot_rt_iter_num_destroy(rt_env* env, void* iterator);
+uint64_t __bpfaot_rt_dynptr_from_mem(rt_env* env, void* data, uint64_t size, uint64_t flags,
+                                     void* dynptr);
+uint64_t __bpfaot_rt_ringbuf_reserve_dynptr(rt_env* env, rt_desc* map, uint64_t size,
+                                            uint64_t flags, void* dynptr);
+void __bpfaot_rt_ringbuf_submit_dynptr(rt_env* env, void* dynptr, uint64_t flags);
+void __bpfaot_rt_ringbuf_discard_dynptr(rt_env* env, void* dynptr, uint64_t flags);
+uint64_t __bpfaot_rt_dynptr_read(rt_env* env, void* to, uint64_t size, const void* dynptr,
+                                 uint64_t offset, uint64_t flags);
+uint64_t __bpfaot_rt_dynptr_write(rt_env* env, const void* dynptr, uint64_t offset,
+                                  const void* from, uint64_t size, uint64_t flags);
+void* __bpfaot_rt_dynptr_data(rt_env* env, const void* dynptr, uint64_t offset, uint64_t size);
+void* __bpfaot_rt_dynptr_slice(rt_env* env, const void* dynptr, uint64_t offset, void* buffer,
+                               uint64_t size);
+void* __bpfaot_rt_dynptr_slice_rdwr(rt_env* env, const void* dynptr, uint64_t offset, void* buffer,
+                                    uint64_t size);
+uint64_t __bpfaot_rt_dynptr_size(rt_env* env, const void* dynptr);
+uint64_t __bpfaot_rt_dynptr_is_null(rt_env* env, const void* dynptr);
+uint64_t __bpfaot_rt_dynptr_is_rdonly(rt_env* env, const void* dynptr);
+uint64_t __bpfaot_rt_dynptr_adjust(rt_env* env, void* dynptr, uint64_t begin, uint64_t end);
+uint64_t __bpfaot_rt_dynptr_clone(rt_env* env, const void* dynptr, void* clone);
+
+/* The program ends, with the cookie or what its callback makes of it. */
+void __bpfaot_rt_throw(rt_env* env, uint64_t cookie);
 
 /* Packets: ctx is a struct bpfaot_packet. */
 uint64_t __bpfaot_rt_skb_load_bytes(rt_env* env, void* ctx, uint64_t offset, void* to,

@@ -21,8 +21,11 @@ constexpr size_t kResult = 11; // index behind the registers
 // kernel does.
 constexpr uint32_t kObjectAlign = 8;
 
-Kind kind_of(Type type) {
-  switch (type) {
+// Slices of dynptrs have nothing of a record but their bounds.
+Kind kind_of(const RegState& reg) {
+  if (reg.unaligned)
+    return Kind::pointer;
+  switch (reg.type) {
   case Type::none: return Kind::none;
   case Type::scalar: return Kind::scalar;
   case Type::ctx: return Kind::ctx;
@@ -61,7 +64,8 @@ uint32_t Collector::object_size(const RegState& reg) const {
 
 void Collector::join(Joined& joined, const State& state, const RegState& reg) const {
   RegFact& fact = joined.fact;
-  const Kind kind = kind_of(reg.type);
+  const Kind kind = kind_of(reg);
+  const bool unaligned = kind == Kind::packet || reg.unaligned;
   RegFact next;
   next.kind = kind;
   next.maybe_null = reg.maybe_null;
@@ -74,7 +78,7 @@ void Collector::join(Joined& joined, const State& state, const RegState& reg) co
   next.object_size = object_size(reg);
   if (!joined.seen) {
     joined = {true,      reg.type != Type::none, reg.is_pointer(), next,
-              reg.value, kind == Kind::packet,   false,            reg.argument};
+              reg.value, unaligned,              reg.unaligned,    reg.argument};
     return;
   }
   const bool null_constant = reg.is_zero() && is_pointer_kind(fact.kind);
@@ -85,10 +89,11 @@ void Collector::join(Joined& joined, const State& state, const RegState& reg) co
   const bool was_null = fact.kind == Kind::scalar && joined.value == Scalar::constant(0);
   if (was_null && reg.is_pointer()) {
     next.maybe_null = true;
-    joined = {true, true, true, next, reg.value, kind == Kind::packet, false, reg.argument};
+    joined = {true, true, true, next, reg.value, unaligned, reg.unaligned, reg.argument};
     return;
   }
-  joined.unaligned |= kind == Kind::packet;
+  joined.unaligned |= unaligned;
+  joined.shared |= reg.unaligned;
   if (reg.argument != 0 && joined.argument != 0 && reg.argument != joined.argument)
     joined.unaligned = joined.shared = true;
   if (reg.argument != 0)

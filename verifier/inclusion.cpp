@@ -71,7 +71,7 @@ private:
     // Types must agree, "never written" included: bpf_trace_printk() may be passed such registers.
     if (old_reg.type != new_reg.type || old_reg.maybe_null != new_reg.maybe_null ||
         old_reg.object != new_reg.object || old_reg.read_only != new_reg.read_only ||
-        old_reg.argument != new_reg.argument)
+        old_reg.argument != new_reg.argument || old_reg.unaligned != new_reg.unaligned)
       return false;
     if (old_reg.is_packet()) {
       // What was proven about the old group must hold for the new one.

@@ -189,7 +189,11 @@ void FunctionPass::use_arguments(LiveSet& live, InsnIndex i, const HelperInfo& i
     case HelperArg::mem_out_or_null:
     case HelperArg::u64_out:
     case HelperArg::value_out:
-    case HelperArg::num_iterator_new: break;
+    case HelperArg::num_iterator_new:
+    case HelperArg::dynptr_new:
+    case HelperArg::scratch_or_null: break;
+    case HelperArg::dynptr:
+    case HelperArg::dynptr_end: use(live, base, 0, 16); break;
     case HelperArg::num_iterator:
     case HelperArg::num_iterator_end: use(live, base, 0, 8); break;
     default: use(live, base, 0, -1); break; // e.g. the source address of probe_read

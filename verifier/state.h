@@ -51,6 +51,7 @@ struct RegState {
   uint32_t size = 0;
   bool read_only = false; // memory
   uint32_t argument = 0; // memory: which argument of a global function it came as; 0 = none
+  bool unaligned = false; // memory: of any address; other processes may write there
   // Members of an equality group differ by constants: value - delta is the same number (modulo
   // 2^64) in all of them. packet, packet_meta: distance from the group's base.
   uint64_t delta = 0;

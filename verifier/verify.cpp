@@ -20,6 +20,9 @@ Status check_form(const bpf::Program& program) {
     return broken("no object");
   if (program.functions.empty() || program.insns.empty())
     return broken("no instructions");
+  if (program.exception_callback.valid() &&
+      program.exception_callback.value >= program.functions.size())
+    return broken("callback for exceptions");
   for (const bpf::Function& function : program.functions) {
     if (function.begin >= function.end || function.end.value > program.insns.size())
       return broken("function bounds");

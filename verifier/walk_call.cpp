@@ -97,6 +97,8 @@ Status Walker::call(const HelperInfo& info) {
     explored_.open_scope(first.id, parent_);
     return call_back(*call.info, 0, first);
   }
+  if (info.id == kfunc_throw)
+    return throw_out();
   if (info.ret == HelperRet::iterator_element) {
     next_element(call);
     return {};
@@ -179,6 +181,23 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
   case HelperArg::num_iterator:
   case HelperArg::num_iterator_end:
     return check_object_argument(call, r, StackObject::Kind::num_iterator);
+  case HelperArg::dynptr_new: return check_new_object(call, r, StackObject::Kind::dynptr);
+  case HelperArg::dynptr: return check_object_argument(call, r, StackObject::Kind::dynptr);
+  case HelperArg::dynptr_end:
+    TRY(check_object_argument(call, r, StackObject::Kind::dynptr));
+    return check_reserved(call, r);
+  case HelperArg::map_memory:
+    if (arg.type != Type::map_value)
+      return wrong("memory of a map value");
+    return check_buffer(call, index);
+  case HelperArg::scratch_or_null: {
+    if (arg.is_zero())
+      return {};
+    const RegState& size = state_.reg(argument_register(index + 1));
+    if (!size.is_scalar() || !size.value.is_constant() || size.value.umin > kMaxSize)
+      return wrong("a buffer whose size is a known constant");
+    return check_helper_memory(call, r, {0, size.value.umin, false}, Access::write);
+  }
   }
   return error(Code::kInternal, "a helper argument of an unknown class");
 }
@@ -253,7 +272,8 @@ Status Walker::check_buffer(CallContext& call, unsigned index) {
   const bool zero_is_fine = index + 1 < 5 && call.info->args[index + 1] == HelperArg::size_or_zero;
   Extent extent = TRY(check_size(call, size_reg, zero_is_fine));
   call.buffer_max = extent.max;
-  const bool is_output = kind == HelperArg::mem_out || kind == HelperArg::mem_out_or_null;
+  const bool is_output = kind == HelperArg::mem_out || kind == HelperArg::mem_out_or_null ||
+                         kind == HelperArg::map_memory;
   const bool may_be_null = kind == HelperArg::mem_in_or_null || kind == HelperArg::mem_out_or_null;
   if (may_be_null && state_.reg(r).is_zero()) {
     if (extent.max == 0)
@@ -333,6 +353,15 @@ void Walker::set_result(const CallContext& call) {
   switch (call.info->ret) {
   case HelperRet::nothing:
   case HelperRet::iterator_element: break;
+  case HelperRet::slice_or_null:
+    result = RegState::pointer(Type::memory, UINT32_MAX);
+    result.size = static_cast<uint32_t>(call.memory_size);
+    result.read_only = call.info->id == kfunc_dynptr_slice || call.object.read_only;
+    result.unaligned = true;
+    result.owner = call.object.id;
+    result.maybe_null = true;
+    result.id = new_id();
+    break;
   case HelperRet::integer:
     result = RegState::scalar(
         returns_length(call.info->id)

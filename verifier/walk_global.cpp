@@ -30,30 +30,28 @@ uint32_t alignment_of(const RegState& pointer) {
 
 } // namespace
 
-// Which functions may reach a helper that moves the packet. A call through a register may lead
-// anywhere.
-std::vector<bool> packet_movers(const Program& program) {
-  std::vector<bool> moves(program.functions.size());
+std::vector<bool> functions_with(const Program& program, uint64_t helper_flags) {
+  std::vector<bool> reaches(program.functions.size());
   for (bool changed = true; changed;) {
     changed = false;
-    for (size_t f = 0; f < moves.size(); ++f) {
+    for (size_t f = 0; f < reaches.size(); ++f) {
       const Function& function = program.functions[f];
-      for (InsnIndex i = function.begin; !moves[f] && i < function.end; i = i.next()) {
+      for (InsnIndex i = function.begin; !reaches[f] && i < function.end; i = i.next()) {
         const ProgramInsn& at = program.at(i);
         const auto* call = std::get_if<CallHelper>(&at.insn);
         const auto* kfunc = std::get_if<CallKfunc>(&at.insn);
         const HelperInfo* info = call != nullptr    ? find_helper(call->id)
                                  : kfunc != nullptr ? find_kfunc(kfunc->btf_id)
                                                     : nullptr;
-        const bool leads = at.callee.valid() && at.callee.value < moves.size();
-        moves[f] = (info != nullptr && (info->flags & kHelperMoves) != 0) ||
+        const bool leads = at.callee.valid() && at.callee.value < reaches.size();
+        reaches[f] = (info != nullptr && (info->flags & helper_flags) != 0) ||
                    std::holds_alternative<CallIndirect>(at.insn) ||
-                   (leads && moves[at.callee.value]);
-        changed |= moves[f];
+                   (leads && reaches[at.callee.value]);
+        changed |= reaches[f];
       }
     }
   }
-  return moves;
+  return reaches;
 }
 
 Result<const Walker::Global*> Walker::global(FuncId function) {
@@ -81,6 +79,8 @@ Status Walker::call_global(FuncId callee) {
   TRY(check_frames(state_, callee));
   const Global& callee_info = *TRY(global(callee));
   calls_.insert({state_.top().func, callee});
+  if (throwers_[callee.value])
+    TRY(check_throw());
   for (uint8_t i = 0; i < callee_info.parameters.size(); ++i)
     TRY(pass_argument(callee, callee_info, i));
   if (packet_movers_[callee.value])
@@ -218,6 +218,10 @@ Status Walker::check_call_depth() {
   std::vector<size_t> deepest(program_.functions.size());
   deepest[0] = 1;
   std::vector<FuncId> work{FuncId(0)};
+  if (program_.exception_callback.valid()) {
+    deepest[program_.exception_callback.value] = 1;
+    work.push_back(program_.exception_callback);
+  }
   while (!work.empty()) {
     const FuncId at = work.back();
     work.pop_back();

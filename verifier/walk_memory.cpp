@@ -246,6 +246,9 @@ Status Walker::check_atomic_address(Reg base, int16_t off, uint32_t size) {
     return error(Code::kAtomicTarget,
                  r.type == Type::ctx ? "atomic access to the context" : "atomic access to a packet",
                  name(base) + " is " + describe(r), "a map value, a record or the stack");
+  if (r.unaligned)
+    return error(Code::kMisalignedAtomic, "atomic access to memory of a dynptr",
+                 name(base) + " is " + describe(r), "memory that is known to be aligned");
   const uint64_t low_bits = (r.value.bits.max() | static_cast<uint64_t>(int64_t{off})) & (size - 1);
   const uint64_t exact = (r.value.bits.value + static_cast<uint64_t>(int64_t{off})) & (size - 1);
   const bool is_aligned = (r.value.bits.mask & (size - 1)) == 0 ? exact == 0 : low_bits == 0;

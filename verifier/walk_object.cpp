@@ -62,21 +62,47 @@ Status Walker::check_object_argument(CallContext& call, Reg r, StackObject::Kind
 
 // Bytes [begin, end) of a frame are accessed by an instruction or by a helper that knows nothing of
 // objects.
-Status Walker::check_object_bytes(uint32_t frame, int64_t begin, int64_t end, Access access) {
+Status Walker::check_object_bytes(uint32_t frame, int64_t begin, int64_t end, Access access,
+                                  bool by_instruction) {
   begin = std::max<int64_t>(begin, -kStackBytes);
   for (int64_t at = begin & -int64_t{kSlotBytes}; at < std::min<int64_t>(end, 0); at += kSlotBytes) {
     const StackSlot* slot = state_.frames[frame].find_slot(static_cast<int32_t>(at));
     if (slot == nullptr || slot->object.kind == StackObject::Kind::none)
       continue;
-    if (access == Access::write)
+    if (access == Access::write && by_instruction)
       return overwrite_objects(frame, begin, end);
     return error(Code::kStackObject,
-                 std::string("the bytes of ") + object_name(slot->object.kind) + " are read",
+                 std::string("the bytes of ") + object_name(slot->object.kind) + " are accessed",
                  "bytes [" + std::to_string(at) + ", " + std::to_string(at + kSlotBytes) +
                      ") from r10 belong to it",
                  "the functions for it");
   }
   return {};
+}
+
+// The end of a reservation.
+Status Walker::check_reserved(const CallContext& call, Reg r) const {
+  if (call.object.source == StackObject::Source::ring && call.object.ref != 0)
+    return {};
+  return error(Code::kDynptr, "this dynptr is not of a reserved record",
+               name(r) + " is " + describe(state_.reg(r)),
+               "one that bpf_ringbuf_reserve_dynptr() made");
+}
+
+// bpf_throw: every function returns, whatever it was about to do.
+Status Walker::throw_out() {
+  TRY(check_throw());
+  ended_ = true;
+  return {};
+}
+
+// Whether something may throw here, also a global function that is called.
+Status Walker::check_throw() const {
+  for (const Frame& frame : state_.frames)
+    if (frame.iteration != 0)
+      return error(Code::kThrow, "bpf_throw cannot be called in a callback",
+                   "a helper is calling back", "a callback that returns 1, and a throw behind it");
+  return check_reference_leaks();
 }
 
 // An object that nobody has to give back just ends when its bytes are overwritten.
@@ -111,7 +137,26 @@ void Walker::update_object(const CallContext& call) {
       explored_.open_scope(made.id, parent_);
       break;
     }
-    case HelperArg::num_iterator_end: end_reference(state_, call.object.ref); break;
+    case HelperArg::dynptr_new: {
+      StackObject made;
+      made.kind = StackObject::Kind::dynptr;
+      made.id = new_id();
+      if (call.object.kind == StackObject::Kind::dynptr) { // a clone
+        made.source = call.object.source;
+        made.read_only = call.object.read_only;
+        made.ref = call.object.ref;
+      } else if (call.map != nullptr) {
+        made.source = StackObject::Source::ring;
+        made.ref = new_id();
+        state_.refs.push_back({made.ref, state_.pc, made.kind});
+      } else {
+        made.source = StackObject::Source::memory;
+      }
+      place_object(state_.frames[call.place.frame], call.place.offset, made);
+      break;
+    }
+    case HelperArg::num_iterator_end:
+    case HelperArg::dynptr_end: end_reference(state_, call.object.ref); break;
     default: break;
     }
   }

@@ -133,6 +133,15 @@ void Walker::forget_packet() {
 Status Walker::check_kind_of(const CallContext& call) const {
   const uint64_t kinds = call.info->flags & kHelperKinds, own = kind_bit(program_.kind.kind);
   const bool needs_registers = (call.info->flags & (kHelperSite | kHelperCtx)) != 0;
+  const ProgramKind kind = program_.kind.kind;
+  const bool is_generic = kind != ProgramKind::probe && kind != ProgramKind::usdt &&
+                          kind != ProgramKind::ksyscall && kind != ProgramKind::raw_tracepoint &&
+                          kind != ProgramKind::socket_filter;
+  if ((call.info->flags & kHelperGeneric) != 0 && !is_generic)
+    return error(Code::kHelperKind,
+                 "bpf_" + std::string(call.info->name) + " is not for programs of this kind",
+                 "a program of kind " + program_.kind.prefix,
+                 "a program of kind tracepoint, perf_event, tc, xdp or syscall");
   if ((kinds != 0 && (kinds & own) == 0) || (needs_registers && own != 0))
     return error(Code::kHelperKind,
                  "bpf_" + std::string(call.info->name) + " is not for programs of this kind",

@@ -52,7 +52,8 @@ Status Walker::check_stack(Reg base, int64_t off, uint64_t size, Access access,
               (r.value.is_constant() ? text_of(first) : "an offset not known to be aligned"),
           "an offset that is a multiple of " + std::to_string(size));
   }
-  return check_object_bytes(r.object, first, last + static_cast<int64_t>(size), access);
+  return check_object_bytes(r.object, first, last + static_cast<int64_t>(size), access,
+                            needs_alignment);
 }
 
 // Bytes [begin, end) of a frame may be read here.

@@ -29,7 +29,9 @@ bool is_jump(const bpf::Insn& insn) {
 Walker::Walker(const bpf::Program& program, const Options& options, const Liveness& liveness,
                const Thresholds* thresholds, const Demand* demand)
     : program_(program), options_(options), liveness_(liveness), thresholds_(thresholds),
-      demand_(demand), facts_(program), explored_(program, liveness), packet_movers_(packet_movers(program)) {}
+      demand_(demand), facts_(program), explored_(program, liveness),
+      packet_movers_(functions_with(program, bpf::kHelperMoves)),
+      throwers_(functions_with(program, bpf::kHelperThrows)) {}
 
 const bpf::MapDef& Walker::map(uint32_t id) const {
   return program_.object->maps[id];
@@ -79,6 +81,13 @@ Status Walker::run() {
   first.frames.push_back(std::move(entry));
   first.pc = program_.functions[0].begin;
   TRY(walk_from(std::move(first)));
+  if (program_.exception_callback.valid()) {
+    state_.pc = program_.functions[program_.exception_callback.value].begin;
+    state_.frames.resize(1);
+    if (throwers_[program_.exception_callback.value])
+      return error(Code::kThrow, "the callback for exceptions may throw one itself");
+    TRY(global(program_.exception_callback));
+  }
   for (size_t i = 0; i < roots_.size(); ++i) // each walk may add some
     TRY(walk_from(entry_of(roots_[i])));
   TRY(settle_arguments());
@@ -194,6 +203,8 @@ Status Walker::on(const bpf::CallIndirect& insn) {
 Status Walker::call_function(bpf::FuncId callee) {
   if (!callee.valid() || callee.value >= program_.functions.size())
     return error(Code::kInternal, "a call without a callee");
+  if (callee == program_.exception_callback)
+    return error(Code::kThrow, "the callback for exceptions cannot be called directly");
   if (program_.functions[callee.value].is_global)
     return call_global(callee);
   TRY(check_frames(state_, callee));
@@ -280,6 +291,8 @@ Status Walker::check_stack_limit() {
     return (int64_t{facts_.stack_depth(f)} + 15) / 16 * 16;
   };
   std::vector<Item> work{{bpf::FuncId(0), rounded(bpf::FuncId(0))}};
+  if (program_.exception_callback.valid())
+    work.push_back({program_.exception_callback, rounded(program_.exception_callback)});
   std::vector<int64_t> deepest(program_.functions.size(), -1);
   while (!work.empty()) {
     const Item item = work.back();

@@ -31,8 +31,9 @@
 
 namespace bpfaot::verifier {
 
-// Functions of the program that may reach a helper after which the packet lies elsewhere, by FuncId.
-std::vector<bool> packet_movers(const bpf::Program& program);
+// Functions of the program that may reach a helper or kfunc with one of these flags, by FuncId. A call
+// through a register may lead anywhere.
+std::vector<bool> functions_with(const bpf::Program& program, uint64_t helper_flags);
 
 class Walker {
 public:
@@ -176,7 +177,11 @@ private:
   Result<ObjectPlace> object_place(bpf::Reg r, StackObject::Kind kind);
   Status check_new_object(CallContext& call, bpf::Reg r, StackObject::Kind kind);
   Status check_object_argument(CallContext& call, bpf::Reg r, StackObject::Kind kind);
-  Status check_object_bytes(uint32_t frame, int64_t begin, int64_t end, Access access);
+  Status check_object_bytes(uint32_t frame, int64_t begin, int64_t end, Access access,
+                            bool by_instruction);
+  Status check_reserved(const CallContext& call, bpf::Reg r) const;
+  Status throw_out();
+  Status check_throw() const;
   Status overwrite_objects(uint32_t frame, int64_t begin, int64_t end);
   void update_object(const CallContext& call);
   void next_element(const CallContext& call);
@@ -237,7 +242,7 @@ private:
   std::vector<bpf::FuncId> roots_; // global functions in the order of their first call
   std::vector<MemoryArgument> arguments_{1}; // [0] is none
   std::set<Passed> passed_;
-  const std::vector<bool> packet_movers_; // by FuncId
+  const std::vector<bool> packet_movers_, throwers_; // by FuncId
   uint64_t steps_ = 0, pending_bytes_ = 0;
   uint32_t last_id_ = 0;
   bool moved_ = false, ended_ = false, liveness_was_wrong_ = false;

@@ -15,7 +15,8 @@ using namespace bpf;
 
 bool same_but_numbers(const RegState& a, const RegState& b) {
   return a.type == b.type && a.maybe_null == b.maybe_null && a.object == b.object &&
-         a.size == b.size && a.argument == b.argument &&
+         a.size == b.size && a.argument == b.argument && a.read_only == b.read_only &&
+         a.unaligned == b.unaligned &&
          (a.ref == 0) == (b.ref == 0) && (a.owner == 0) == (b.owner == 0) &&
          (!a.is_pointer() || a.value == b.value);
 }

@@ -471,6 +471,8 @@ struct bpfaot_env { /* one per program run, on the stack; usually optimised away
   struct bpfaot_thread *thread;   /* null unless guarded */
   uint32_t cpu;                   /* leased CPU slot, valid with BPFAOT_PROG_NEEDS_CPU */
   uint32_t program;
+  uint64_t thrown; /* programs that may throw: whether one has, and with which cookie */
+  uint64_t cookie;
 };
 
 /* uint32_t __bpfaot_rt_enter(struct bpfaot_env *, uint32_t prog_flags): 1 = run, 0 = missed.

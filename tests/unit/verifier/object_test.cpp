@@ -123,5 +123,152 @@ TEST(Kfuncs, take_numbers_for_numbers) {
   expect(check("r1 = r10\n r1 += -8\n r2 = 0\n call bpf_iter_num_new\n" + kExit), "uninit-reg");
 }
 
+// A dynptr of 32 bytes of .bss at r10 - 16; a reserved one.
+const std::string kMemory = "r1 = value .bss 0\n r2 = 32\n r3 = 0\n r4 = r10\n r4 += -16\n call bpf_dynptr_from_mem\n";
+const std::string kReserve = "r1 = map ring\n r2 = 32\n r3 = 0\n r4 = r10\n r4 += -16\n call bpf_ringbuf_reserve_dynptr\n";
+const std::string kSubmit = "r1 = r10\n r1 += -16\n r2 = 0\n call bpf_ringbuf_submit_dynptr\n";
+const std::string kData = "r1 = r10\n r1 += -16\n r2 = 0\n r3 = 8\n call bpf_dynptr_data\n";
+const std::string kSize = "r1 = r10\n r1 += -16\n call bpf_dynptr_size\n";
+
+Outcome with_maps(const std::string& text) { return check(text, {bss(64), ring_buffer("ring")}); }
+
+TEST(Dynptrs, of_memory_end_by_themselves_and_reserved_ones_are_given_back) {
+  expect(with_maps(kMemory + kSize + kExit), "");
+  expect(with_maps(kReserve + kSize + kSubmit + kExit), "");
+  expect(with_maps(kReserve + kExit), "ref-leak");
+  // Also where the reservation failed.
+  expect(with_maps(kReserve + "if r0 != 0 goto out\n" + kSubmit + "out:\n" + kExit), "ref-leak");
+  expect(with_maps(kReserve + kSubmit + kSubmit + kExit), "dynptr");
+  expect(with_maps(kReserve + kSubmit + kSize + kExit), "dynptr");
+  expect(with_maps(kMemory + kSubmit + kExit), "dynptr");
+  expect(with_maps(kSize + kExit), "dynptr");
+}
+
+TEST(Dynptrs, are_of_map_values_only) {
+  expect(with_maps("r1 = 0\n *(u64 *)(r10 -24) = r1\n r1 = r10\n r1 += -24\n r2 = 8\n r3 = 0\n r4 = r10\n r4 += -16\n"
+                   "call bpf_dynptr_from_mem\n" + kExit),
+         "helper-arg");
+  expect(with_maps("r1 = value .bss 40\n r2 = 32\n r3 = 0\n r4 = r10\n r4 += -16\n call bpf_dynptr_from_mem\n" + kExit),
+         "map-value-oob");
+  expect(check("r1 = value .rodata 0\n r2 = 4\n r3 = 0\n r4 = r10\n r4 += -16\n call bpf_dynptr_from_mem\n" + kExit,
+               {rodata("12345678")}),
+         "rodata-write");
+}
+
+TEST(Dynptrs, are_overwritten_unless_they_must_be_given_back) {
+  const std::string store = "r1 = 0\n *(u64 *)(r10 -8) = r1\n";
+  expect(with_maps(kMemory + store + kExit), "");
+  expect(with_maps(kMemory + store + kSize + kExit), "dynptr");
+  expect(with_maps(kReserve + store + kSubmit + kExit), "stack-object");
+  expect(with_maps(kMemory + kMemory + kSize + kExit), "");
+  expect(with_maps(kReserve + kReserve + kSubmit + kExit), "dynptr");
+  // Half of one is none.
+  expect(with_maps(kMemory + "r1 = value .bss 0\n r2 = 32\n r3 = 0\n r4 = r10\n r4 += -24\n call bpf_dynptr_from_mem\n" +
+                   kSize + kExit),
+         "dynptr");
+  expect(with_maps(kMemory + "r1 = r10\n r1 += -8\n call bpf_dynptr_size\n" + kExit), "stack-oob");
+  // Somewhere in it.
+  expect(with_maps("r6 = *(u64 *)(r1 +0)\n r6 &= 8\n" + kMemory + "r7 = r10\n r7 += -16\n r7 += r6\n r1 = 0\n"
+                   "*(u64 *)(r7 +0) = r1\n" + kSize + kExit),
+         "dynptr");
+  expect(with_maps("r6 = *(u64 *)(r1 +0)\n r6 &= 8\n" + kReserve + "r7 = r10\n r7 += -16\n r7 += r6\n r1 = 0\n"
+                   "*(u64 *)(r7 +0) = r1\n" + kSubmit + kExit),
+         "stack-object");
+}
+
+TEST(Dynptrs, have_bytes_that_nothing_else_touches) {
+  expect(with_maps(kMemory + "r0 = *(u64 *)(r10 -16)\n" + kExit), "stack-object");
+  expect(with_maps(kMemory + "r1 = r10\n r1 += -20\n r2 = 16\n call bpf_get_current_comm\n" + kExit), "stack-object");
+  expect(with_maps(kMemory + "r1 = r10\n r1 += -12\n r2 = 4\n r3 = r10\n r3 += -16\n r4 = 0\n r5 = 0\n"
+                             "call bpf_dynptr_read\n" + kExit),
+         "stack-object");
+}
+
+TEST(Dynptrs, lend_memory_that_ends_with_them) {
+  const std::string some = "if r0 == 0 goto out\n r6 = r0\n";
+  expect(with_maps(kMemory + kData + some + "r1 = 5\n *(u64 *)(r6 +0) = r1\n r1 = *(u8 *)(r6 +7)\nout:\n" + kExit), "");
+  expect(with_maps(kMemory + kData + some + "r1 = *(u8 *)(r6 +8)\nout:\n" + kExit), "memory-oob");
+  expect(with_maps(kMemory + kData + "r1 = *(u8 *)(r0 +0)\n" + kExit), "null-deref");
+  expect(with_maps(kMemory + kData + some + "r1 = 0\n *(u64 *)(r10 -16) = r1\n r1 = *(u8 *)(r6 +0)\nout:\n" + kExit),
+         "ref-released");
+  expect(with_maps(kReserve + kData + "r6 = r0\n" + kSubmit + "if r6 == 0 goto out\n r1 = *(u8 *)(r6 +0)\nout:\n" + kExit),
+         "ref-released");
+  // At any address.
+  expect(with_maps(kMemory + kData + some + "r1 = 1\n lock *(u64 *)(r6 +0) += r1\nout:\n" + kExit), "misaligned-atomic");
+  const Outcome o = with_maps(kMemory + kData + some + "r1 = *(u64 *)(r6 +0)\nout:\n" + kExit);
+  ASSERT_TRUE(o.accepted) << o.message;
+  for (const InsnFacts& at : o.facts.insns)
+    if (at.before[6].kind != Kind::none) {
+      EXPECT_EQ(at.before[6].kind, Kind::pointer);
+      EXPECT_EQ(at.before[6].align, 1u);
+    }
+}
+
+TEST(Dynptrs, that_are_slices_are_read_only) {
+  const std::string slice = "r1 = r10\n r1 += -16\n r2 = 0\n r3 = 0\n r4 = 8\n call bpf_dynptr_slice\n if r0 == 0 goto out\n";
+  expect(with_maps(kMemory + slice + "r1 = *(u64 *)(r0 +0)\nout:\n" + kExit), "");
+  expect(with_maps(kMemory + slice + "r1 = 0\n *(u64 *)(r0 +0) = r1\nout:\n" + kExit), "rodata-write");
+  expect(with_maps(kMemory + "r1 = r10\n r1 += -16\n r2 = 0\n r3 = 0\n r4 = 8\n call bpf_dynptr_slice_rdwr\n" + kExit),
+         "helper-kind");
+  expect(with_maps("r6 = *(u64 *)(r1 +0)\n" + kMemory + "r1 = r10\n r1 += -16\n r2 = 0\n r3 = 0\n r4 = r6\n"
+                   "call bpf_dynptr_slice\n" + kExit),
+         "helper-arg");
+}
+
+TEST(Dynptrs, that_are_clones_end_together) {
+  const std::string clone = "r1 = r10\n r1 += -16\n r2 = r10\n r2 += -32\n call bpf_dynptr_clone\n";
+  const std::string size_of_clone = "r1 = r10\n r1 += -32\n call bpf_dynptr_size\n";
+  expect(with_maps(kReserve + clone + size_of_clone + kSubmit + kExit), "");
+  expect(with_maps(kReserve + clone + kSubmit + size_of_clone + kExit), "dynptr");
+  expect(with_maps(kReserve + clone + "r1 = r10\n r1 += -32\n r2 = 0\n call bpf_ringbuf_discard_dynptr\n" + kSize + kExit),
+         "dynptr");
+  // Of memory: each by itself.
+  expect(with_maps(kMemory + clone + "r1 = 0\n *(u64 *)(r10 -16) = r1\n" + size_of_clone + kExit), "");
+}
+
+Outcome of_kind(bpf::ProgramKind kind, const std::string& text, std::vector<bpf::MapDef> maps = {}) {
+  auto program = std::make_shared<bpf::Program>(*assemble(text, std::move(maps)));
+  program->kind.kind = kind;
+  Options options = pt_regs_options();
+  const auto verified = verify(program, options);
+  Outcome o;
+  o.accepted = static_cast<bool>(verified);
+  if (!verified) {
+    o.code = code_text(verified.error().code);
+    o.message = verified.error().message;
+  }
+  return o;
+}
+Outcome in_syscall(const std::string& text, std::vector<bpf::MapDef> maps = {}) {
+  return of_kind(bpf::ProgramKind::syscall, text, std::move(maps));
+}
+
+TEST(Throw, is_not_for_probes) {
+  for (const auto kind : {bpf::ProgramKind::probe, bpf::ProgramKind::raw_tracepoint, bpf::ProgramKind::socket_filter})
+    expect(of_kind(kind, "r1 = 5\n call bpf_throw\n r0 = 0\n exit"), "helper-kind");
+  expect(in_syscall("r1 = 5\n call bpf_throw\n r0 = 0\n exit"), "");
+}
+
+TEST(Throw, ends_every_function) {
+  // What follows is not walked: r1 has no value there.
+  expect(in_syscall("r1 = 5\n call bpf_throw\n r0 = r1\n exit"), "");
+  expect(in_syscall("call inner\n r0 = r5\n exit\nfunc inner:\n r1 = 5\n call bpf_throw\n exit"), "");
+  expect(in_syscall("r1 = r10\n call bpf_throw\n exit"), "helper-arg");
+}
+
+TEST(Throw, leaves_nothing_behind_that_must_be_given_back) {
+  expect(in_syscall(kNew + "r1 = 5\n call bpf_throw\n exit"), "ref-leak");
+  expect(in_syscall(kReserve + "r1 = 5\n call bpf_throw\n exit", {bss(64), ring_buffer("ring")}), "ref-leak");
+  expect(in_syscall(kNew + "call inner\n" + kDestroy + kExit + "\nfunc inner:\n r1 = 5\n call bpf_throw\n exit"),
+         "ref-leak");
+  expect(in_syscall(kMemory + "r1 = 5\n call bpf_throw\n exit", {bss(64), ring_buffer("ring")}), "");
+}
+
+TEST(Throw, is_not_for_callbacks) {
+  expect(in_syscall("r1 = 5\n r2 = func body\n r3 = 0\n r4 = 0\n call bpf_loop\n r0 = 0\n exit\n"
+                    "func body:\n r1 = 5\n call bpf_throw\n exit"),
+         "throw");
+}
+
 } // namespace
 } // namespace bpfaot::verifier::test
