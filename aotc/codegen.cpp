@@ -5,6 +5,9 @@
 
 #include <llvm/ADT/SmallString.h>
 #include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/CodeGen/MachineModuleInfo.h>
+#include <llvm/CodeGen/Passes.h>
+#include <llvm/CodeGen/TargetPassConfig.h>
 #include <llvm/IR/DiagnosticHandler.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
@@ -40,6 +43,32 @@ struct FrameCollector final : llvm::DiagnosticHandler {
   }
 };
 
+// As LLVMTargetMachine::addPassesToEmitFile, without passes whose work is never here: where variables
+// are (debug information has lines only), stack maps, XRay, patchable entries, sanitizers. False when
+// the machine cannot write such a file.
+bool add_passes(llvm::legacy::PassManager& passes, llvm::TargetMachine& machine,
+                llvm::raw_pwrite_stream& out, llvm::CodeGenFileType type) {
+  auto& native = static_cast<llvm::LLVMTargetMachine&>(machine); // as all that are registered
+  auto* info = new llvm::MachineModuleInfoWrapperPass(&native);
+  llvm::TargetPassConfig* config = native.createPassConfig(passes);
+  config->setDisableVerify(true);
+  for (const llvm::AnalysisID pass :
+       {&llvm::LiveDebugValuesID, &llvm::RemoveRedundantDebugValuesID, &llvm::StackMapLivenessID,
+        &llvm::XRayInstrumentationID, &llvm::PatchableFunctionID, &llvm::FEntryInserterID,
+        &llvm::FuncletLayoutID})
+    config->disablePass(pass);
+  passes.add(config);
+  passes.add(info);
+  if (config->addISelPasses())
+    return false;
+  config->addMachinePasses();
+  config->setInitialized();
+  if (native.addAsmPrinter(passes, out, nullptr, type, info->getMMI().getContext()))
+    return false;
+  passes.add(llvm::createFreeMachineFunctionPass());
+  return true;
+}
+
 Result<NativeObject> emit(llvm::Module& module, llvm::TargetMachine& machine,
                           llvm::CodeGenFileType type) {
   for (llvm::Function& function : module)
@@ -54,7 +83,7 @@ Result<NativeObject> emit(llvm::Module& module, llvm::TargetMachine& machine,
   llvm::raw_svector_ostream stream(buffer);
   llvm::legacy::PassManager passes;
   passes.add(new llvm::TargetLibraryInfoWrapperPass(known_library(module)));
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
+  if (!add_passes(passes, machine, stream, type))
     return fail(Code::kCodegen, "this machine's back end cannot write such a file");
   passes.run(module);
   NativeObject object;

@@ -41,13 +41,14 @@ public:
         use_(register_use(request.programs)) {}
 
   Result<std::vector<uint8_t>> run() {
+    context_.setDiscardValueNames(options_.emit > Emit::llvm_ir); // names of values are for readers
     machine_ = TRY(create_machine(target_, cpu_, options_.opt_level));
     Runtime runtime = TRY(Runtime::read(resource_dir(options_), target_, context_));
     finished("runtime");
     const std::unique_ptr<llvm::Module> module = TRY(lower(runtime));
+    TRY(check_module(*module)); // what we made; minirt was checked when it was built
     native_stacks_ = runtime.native_stacks();
     TRY(std::move(runtime).link_into(*module, target_, cpu_, use_));
-    TRY(check_module(*module));
     finished("lower");
     if (options_.emit == Emit::llvm_ir_unopt)
       return bytes_of(print_module(*module));

@@ -16,6 +16,7 @@
 #include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/PassManager.h>
 #include <llvm/Support/raw_ostream.h>
@@ -70,6 +71,24 @@ void adjust_metadata(llvm::Function& function) {
     insn.setMetadata(llvm::LLVMContext::MD_tbaa_struct, nullptr);
     insn.setMetadata(llvm::LLVMContext::MD_loop, nullptr);
   }
+}
+
+// What every compilation would read and copy for nothing: names of values, and which pointers of
+// functions that are inlined by now were said to be different.
+void drop_ballast(llvm::Module& module) {
+  for (llvm::Function& function : module)
+    for (llvm::BasicBlock& block : function) {
+      block.setName("");
+      for (llvm::Instruction& insn : llvm::make_early_inc_range(block)) {
+        if (llvm::isa<llvm::NoAliasScopeDeclInst>(insn)) {
+          insn.eraseFromParent();
+          continue;
+        }
+        insn.setName("");
+        insn.setMetadata(llvm::LLVMContext::MD_noalias, nullptr);
+        insn.setMetadata(llvm::LLVMContext::MD_alias_scope, nullptr);
+      }
+    }
 }
 
 void prepare(llvm::Module& module, const targets::Target& target, RegisterUse use) {
@@ -202,6 +221,7 @@ Result<RuntimeParts> split_runtime(std::unique_ptr<llvm::Module> whole,
   prepare(*whole, target, RegisterUse::general_only);
   mark_invariant_loads(*whole);
   simplify(*whole, *machine);
+  drop_ballast(*whole);
   mark_invariant_loads(*whole);
   publish(*whole);
   NativePart attached = TRY(compile_native(*whole, target, RegisterUse::general_only));

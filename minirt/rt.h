@@ -102,17 +102,23 @@ RT_INLINE uint32_t rt_round_up8(uint32_t n) {
   return (n + 7u) & ~7u;
 }
 
+/* `known` or, where that is 0, `found`. Both are read before: a choice folds while the helper is copied
+ * into a program, and with it what depends on the map's type; a branch would only fold afterwards. */
+RT_INLINE uint32_t rt_known_or(uint32_t known, uint32_t found) {
+  return known ? known : found;
+}
+
 RT_INLINE struct rt_map rt_map_of(const struct bpfaot_map_desc* desc) {
   const struct bpfaot_map_slot* slot = &__bpfaot_rt.maps[desc->slot];
   const struct bpfaot_map_header* h = (const struct bpfaot_map_header*)slot->header;
   struct rt_map m;
   m.header = h;
   m.data = (uint8_t*)slot->data;
-  m.type = desc->type ? desc->type : h->type;
-  m.key_size = desc->key_size ? desc->key_size : h->key_size;
-  m.value_size = desc->value_size ? desc->value_size : h->value_size;
-  m.max_entries = desc->max_entries ? desc->max_entries : h->max_entries;
-  m.elem_size = desc->value_size ? rt_round_up8(desc->value_size) : h->elem_size;
+  m.type = rt_known_or(desc->type, h->type);
+  m.key_size = rt_known_or(desc->key_size, h->key_size);
+  m.value_size = rt_known_or(desc->value_size, h->value_size);
+  m.max_entries = rt_known_or(desc->max_entries, h->max_entries);
+  m.elem_size = rt_known_or(rt_round_up8(desc->value_size), h->elem_size);
   m.min_entries = desc->min_entries;
   return m;
 }
