@@ -34,6 +34,7 @@ std::string notes_of(const bpf::HelperInfo& helper) {
   add(helper.flags & bpf::kHelperGuard, "a nested hit is counted as missed");
   add(helper.id == 118, "the ticks of the coarse clock, from which the kernel's counter may be some ticks off");
   add(helper.id == 120, "the process's own namespace only");
+  add(helper.id == 148, "`syscall` and programs that may sleep (`uprobe.s`) only");
   add(helper.id == 165, "a format of at most 510 bytes");
   return notes;
 }

@@ -32,6 +32,7 @@ uint64_t __bpfaot_rt_probe_read(rt_env* env, void* to, uint64_t size, uint64_t f
 uint64_t __bpfaot_rt_probe_read_user(rt_env* env, void* to, uint64_t size, uint64_t from);
 uint64_t __bpfaot_rt_probe_read_kernel(rt_env* env, void* to, uint64_t size, uint64_t from);
 uint64_t __bpfaot_rt_probe_read_str(rt_env* env, void* to, uint64_t size, uint64_t from);
+uint64_t __bpfaot_rt_copy_from_user(rt_env* env, void* to, uint64_t size, uint64_t from);
 uint64_t __bpfaot_rt_probe_read_user_str(rt_env* env, void* to, uint64_t size, uint64_t from);
 uint64_t __bpfaot_rt_probe_read_kernel_str(rt_env* env, void* to, uint64_t size, uint64_t from);
 

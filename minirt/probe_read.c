@@ -143,3 +143,9 @@ READ(probe_read_kernel, )
 READ(probe_read_str, _str)
 READ(probe_read_user_str, _str)
 READ(probe_read_kernel_str, _str)
+
+/* In the kernel it may wait for a page. Here a read that faults has waited already. */
+RT_HELPER uint64_t __bpfaot_rt_copy_from_user(rt_env* env, void* to, uint64_t size, uint64_t from) {
+  (void)env;
+  return (uint64_t)rt_probe_read(to, size, from);
+}

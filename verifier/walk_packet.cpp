@@ -53,6 +53,15 @@ uint64_t kind_bit(ProgramKind kind) {
   }
 }
 
+// The kernel lets these wait, so that only programs may call them that may wait, too.
+bool may_wait(int32_t helper) {
+  return helper == 148; // copy_from_user
+}
+
+bool is_sleepable(const SectionInfo& kind) {
+  return kind.sleepable || kind.kind == ProgramKind::syscall;
+}
+
 } // namespace
 
 // The address that a field of the context holds, when it holds one.
@@ -148,6 +157,10 @@ Status Walker::check_kind_of(const CallContext& call) const {
                  "a program of kind " + program_.kind.prefix,
                  kinds != 0 ? "a program whose context is a packet of the right kind"
                             : "a program whose context is registers");
+  if (may_wait(call.info->id) && !is_sleepable(program_.kind))
+    return error(Code::kHelperKind,
+                 "bpf_" + std::string(call.info->name) + " is for programs that may sleep",
+                 "a program of kind " + program_.kind.prefix, "e.g. SEC(\"uprobe.s\")");
   return {};
 }
 

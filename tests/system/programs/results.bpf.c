@@ -537,4 +537,14 @@ int known_reads(struct args *x) {
   return sum;
 }
 
+// What no process has, and nothing at all.
+SEC("syscall")
+int copies_from_nowhere(struct args *x) {
+  __u64 out[2] = {x->a, x->b}, sum = 0;
+  sum += bpf_copy_from_user(&out[0], 8, (void *)(x->c & 0xfff));
+  sum = sum * 31 + bpf_copy_from_user(&out[1], 4, (void *)(x->d | 1ull << 63));
+  sum = sum * 31 + bpf_copy_from_user(&out[1], x->a & 0, (void *)x->c);
+  return sum * 31 + out[0] + (__u32)(out[1] >> 32);
+}
+
 char LICENSE[] SEC("license") = "GPL";

@@ -48,6 +48,17 @@ TEST(ProbeRead, a_partly_missing_range_fails_and_zeroes_all) {
   EXPECT_EQ(std::string(out, 17), std::string(16, '\0') + "x");
 }
 
+TEST(ProbeRead, by_copy_from_user_is_the_same) {
+  reset_runtime();
+  PageThenHole memory;
+  bpfaot_env env{};
+  char out[16] = {};
+  EXPECT_EQ(__bpfaot_rt_copy_from_user(&env, out, 16, memory.at(4080)), 0u);
+  EXPECT_EQ(std::string(out, 16), std::string(16, 'p'));
+  EXPECT_EQ(static_cast<int64_t>(__bpfaot_rt_copy_from_user(&env, out, 16, memory.at(4081))), -EFAULT);
+  EXPECT_EQ(std::string(out, 16), std::string(16, '\0'));
+}
+
 TEST(ProbeRead, null_wrapping_and_kernel_addresses_fail) {
   reset_runtime();
   for (uint64_t bad :

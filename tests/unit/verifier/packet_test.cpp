@@ -148,5 +148,20 @@ TEST(Packets, helpers_belong_to_kinds) {
   expect(check_kind(ProgramKind::probe, "r2 = 0\n call bpf_xdp_adjust_tail\n exit"), "helper-kind", 1);
 }
 
+TEST(Kinds, that_must_not_sleep_have_no_helpers_that_may) {
+  constexpr const char* kCopy = R"(
+    r1 = r10
+    r1 += -8
+    r2 = 8
+    r3 = 4096
+    call bpf_copy_from_user
+    r0 = *(u64 *)(r10 -8)
+    exit)";
+  EXPECT_EQ(check_kind(bpf::ProgramKind::probe, kCopy).code, "helper-kind");
+  EXPECT_EQ(check_kind(bpf::ProgramKind::xdp, kCopy).code, "helper-kind");
+  const Outcome sleeps = check_kind(bpf::ProgramKind::syscall, kCopy);
+  EXPECT_TRUE(sleeps.accepted) << sleeps.message;
+}
+
 } // namespace
 } // namespace bpfaot::verifier::test
