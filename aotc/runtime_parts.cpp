@@ -223,6 +223,7 @@ Result<RuntimeParts> split_runtime(std::unique_ptr<llvm::Module> whole,
   simplify(*whole, *machine);
   drop_ballast(*whole);
   mark_invariant_loads(*whole);
+  TRY(check_module(*whole)); // compilations do not check it again
   publish(*whole);
   NativePart attached = TRY(compile_native(*whole, target, RegisterUse::general_only));
   NativePart buffer = TRY(compile_native(*whole, target, RegisterUse::all));

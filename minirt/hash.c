@@ -630,8 +630,11 @@ static bool copy_live_key(struct rt_map m, uint32_t index, uint8_t* to) {
   } else if (rt_link_marked(next)) {
     return false;
   }
-  for (uint32_t i = 0; i < m.key_size; i++)
-    to[i] = (uint8_t)(words[i / 8] >> 8 * (i % 8));
+  uint32_t whole = m.key_size / 8;
+  for (uint32_t i = 0; i < whole && i < 64; i++)
+    __builtin_memcpy(to + 8 * i, &words[i], 8);
+  for (uint32_t i = 8 * whole; i < m.key_size; i++)
+    to[i] = (uint8_t)(words[whole] >> 8 * (i - 8 * whole));
   return true;
 }
 

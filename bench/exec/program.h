@@ -53,6 +53,9 @@ struct input {
     __uint(type, BPF_MAP_TYPE_RINGBUF);                                                            \
     __uint(max_entries, bytes);                                                                    \
   } name SEC(".maps")
+#define LOOP_CALLBACK(name) static long name(__u32 index, void* context)
+#define EACH_CALLBACK(name, key_type, value_type)                                                  \
+  static long name(void* map, const key_type* key, value_type* value, void* context)
 #define PROGRAM SEC("syscall") int program(struct input* in)
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #else
@@ -73,6 +76,23 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define RING(slot, name, bytes) DESCRIBE(slot, name, BPF_MAP_TYPE_RINGBUF, bytes, 0, 0)
 #define HELPERS rt_env *env,
 #define helpers env,
+/* As bpf-aotc gives callbacks to minirt: minirt/helpers.h. */
+#define LOOP_CALLBACK(name)                                                                        \
+  static __always_inline long name(__u32 index, void* context);                                    \
+  static uint64_t name##_callback(rt_env* env, uint64_t index, void* context, void* c, void* d) {  \
+    (void)env, (void)c, (void)d;                                                                   \
+    return (uint64_t)name((__u32)index, context);                                                  \
+  }                                                                                                \
+  static __always_inline long name(__u32 index, void* context)
+#define EACH_CALLBACK(name, key_type, value_type)                                                  \
+  static __always_inline long name(void* map, const key_type* key, value_type* value,              \
+                                   void* context);                                                 \
+  static uint64_t name##_callback(rt_env* env, uint64_t map, void* key, void* value,               \
+                                  void* context) {                                                 \
+    (void)env;                                                                                     \
+    return (uint64_t)name((void*)map, key, value, context);                                        \
+  }                                                                                                \
+  static __always_inline long name(void* map, const key_type* key, value_type* value, void* context)
 #define PROGRAM                                                                                    \
   static int program(rt_env* env, struct input* in);                                               \
   __attribute__((visibility("default"), aligned(64))) uint64_t bench_entry(void* ctx) {            \
@@ -89,6 +109,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define bpf_map_update_elem(map, key, value, flags)                                                \
   ((long)__bpfaot_rt_map_update_elem(env, map, key, value, flags))
 #define bpf_map_delete_elem(map, key) ((long)__bpfaot_rt_map_delete_elem(env, map, key))
+#define bpf_loop(count, callback, context, flags)                                                  \
+  ((long)__bpfaot_rt_loop(env, count, callback##_callback, context, flags))
+#define bpf_for_each_map_elem(map, callback, context, flags)                                       \
+  ((long)__bpfaot_rt_for_each_map_elem(env, map, callback##_callback, context, flags))
 #define bpf_ringbuf_reserve(map, size, flags) __bpfaot_rt_ringbuf_reserve(env, map, size, flags)
 #define bpf_ringbuf_submit(record, flags) __bpfaot_rt_ringbuf_submit(env, record, flags)
 #define bpf_ringbuf_output(map, from, size, flags)                                                 \
