@@ -2,6 +2,7 @@
 #include "aotc/analysis.h"
 
 #include "aotc/context_layout.h"
+#include "aotc/syscall_numbers.h"
 #include "bpf/link_program.h"
 #include "bpf/maps.h"
 #include "support/json.h"
@@ -112,6 +113,7 @@ std::vector<Diagnostic> core_warnings(const verifier::VerifiedProgram& verified)
       warning.hints.push_back("--btf=FILE describes the types of an application");
     warning.subject = program.name;
     warning.slot = item.slot.value;
+    warning.insn = bpf::print(item.insn);
     if (const bpf::LineInfo* line = program.line_of(bpf::InsnIndex(i)))
       warning.location = SourceLocation{line->file, line->line, line->column, line->text};
     warnings.push_back(std::move(warning));
@@ -140,8 +142,11 @@ void analyse_program(const std::shared_ptr<const bpf::Object>& object, size_t in
     verdict.fault = std::move(fault);
   else
     verdict.verified = std::move(*verified);
-  if (verdict.verified)
-    verdict.warnings = core_warnings(*verdict.verified);
+  if (!verdict.verified)
+    return;
+  verdict.warnings = core_warnings(*verdict.verified);
+  for (Diagnostic& warning : syscall_number_warnings(*verdict.verified, options.targets))
+    verdict.warnings.push_back(std::move(warning));
 }
 
 std::string_view word(const ProgramVerdict& verdict) {

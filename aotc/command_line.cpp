@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "aotc/command_line.h"
 
+#include "aotc/explain.h"
 #include "support/options.h"
 
 #include <algorithm>
@@ -74,6 +75,19 @@ Result<bpf::CtxMachine> parse_ctx_machine(const std::string& value) {
   return bad_value("--ctx-arch", value, "a machine that objects are compiled for");
 }
 
+Status parse_features(std::string_view words, std::vector<targets::FeatureChoice>& features) {
+  for (;;) {
+    const size_t comma = words.find(',');
+    const std::string_view word = words.substr(0, comma);
+    if (word.size() < 2 || (word[0] != '+' && word[0] != '-'))
+      return bad_value("--mattr", std::string(word), "+FEATURE or -FEATURE, or several with commas");
+    features.push_back({std::string(word.substr(1)), word[0] == '+'});
+    if (comma == std::string_view::npos)
+      return {};
+    words.remove_prefix(comma + 1);
+  }
+}
+
 Status apply(const ParsedOption& option, CompileOptions& options) {
   switch (static_cast<Option>(option.id)) {
   case kOption_target:
@@ -118,6 +132,11 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
     if (option.value == "help")
       options.action = Action::print_cpus;
     return {};
+  case kOption_features:
+    if (option.value != "help")
+      return parse_features(option.value, options.features);
+    options.action = Action::print_features;
+    return {};
   case kOption_step_limit:
     if (!parse_number(option.value, options.step_limit) || options.step_limit == 0)
       return bad_value("--step-limit", option.value, "a number above 0");
@@ -131,6 +150,11 @@ Status apply(const ParsedOption& option, CompileOptions& options) {
   case kOption_stats: options.stats = true; return {};
   case kOption_time_report: options.time_report = true; return {};
   case kOption_print_link: options.print_link = true; return {};
+  case kOption_explain:
+    (void)TRY(explanation(option.value)); // whether there is one
+    options.explained = option.value;
+    options.action = Action::explain;
+    return {};
   case kOption_version: options.action = Action::version; return {};
   case kOption_short_help: options.action = Action::short_help; return {};
   case kOption_help: options.action = Action::help; return {};
@@ -165,6 +189,33 @@ bool needs_input(Action action) {
   return action == Action::compile || action == Action::verify || action == Action::list;
 }
 
+// The best of the rows that this processor has, and what it has beyond; what --mattr says comes after.
+Status choose_native_cpu(CompileOptions& options) {
+  const targets::Target& host = targets::host();
+  for (const targets::Target* target : options.targets)
+    if (target != &host)
+      return usage("--mcpu=native is this processor, which is no " + std::string(target->name));
+  const uint64_t present = targets::host_cpu_features();
+  const targets::CpuRow* best = nullptr;
+  for (const targets::CpuRow& row : host.cpus)
+    if ((row.features & ~present) == 0)
+      best = &row;
+  if (best == nullptr)
+    return usage("this processor is older than any that is known");
+  options.cpu = best->name;
+  std::vector<targets::FeatureChoice> features;
+  uint64_t known = 0;
+  for (const targets::CpuRow& row : host.cpus)
+    if ((row.own & best->features) != 0)
+      known |= row.members;
+  for (const targets::FeatureRow& row : host.features)
+    if ((row.bit & present & ~known) != 0)
+      features.push_back({std::string(row.name), true});
+  features.insert(features.end(), options.features.begin(), options.features.end());
+  options.features = std::move(features);
+  return {};
+}
+
 Status check_cpu(const CompileOptions& options) {
   if (options.cpu.empty() || options.action == Action::print_cpus)
     return {};
@@ -177,6 +228,16 @@ Status check_cpu(const CompileOptions& options) {
                                                   std::string(target->name))
                          .hint("known: " + cpu_list(*target)));
   }
+  return {};
+}
+
+Status check_features(const CompileOptions& options) {
+  for (const targets::Target* target : options.targets)
+    for (const targets::FeatureChoice& choice : options.features)
+      if (targets::find_feature(*target, choice.name) == nullptr)
+        return Failure(make_error(Code::kUsage, "unknown feature '" + choice.name + "' for " +
+                                                    std::string(target->name))
+                           .hint("--mattr=help lists those that are known"));
   return {};
 }
 
@@ -208,7 +269,10 @@ Result<CompileOptions> parse_command_line(std::span<const std::string> arguments
   inputs.insert(inputs.end(), parsed.rest.begin(), parsed.rest.end());
   if (options.targets.empty())
     options.targets.push_back(&targets::host());
+  if (options.cpu == "native")
+    TRY(choose_native_cpu(options));
   TRY(check_cpu(options));
+  TRY(check_features(options));
   if (!needs_input(options.action))
     return options;
   if (inputs.empty())
@@ -309,6 +373,17 @@ std::string cpu_list(const targets::Target& target) {
   std::string text;
   for (const targets::CpuRow& row : target.cpus)
     text += (text.empty() ? "" : ", ") + std::string(row.name);
+  return text;
+}
+
+std::string feature_table(const targets::Target& target) {
+  std::string text = std::string(target.name) + ":\n";
+  for (const targets::FeatureRow& row : target.features) {
+    std::string line = "  " + std::string(row.name);
+    line.resize(std::max<size_t>(line.size() + 1, 12), ' ');
+    text += line + std::string(row.help);
+    text += row.is_vector ? " (programs on buffers only)\n" : "\n";
+  }
   return text;
 }
 

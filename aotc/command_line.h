@@ -38,7 +38,9 @@ enum class Action : uint8_t {
   version,
   print_targets,
   print_resource_dir,
-  print_cpus
+  print_cpus,
+  print_features,
+  explain
 };
 
 struct CompileOptions {
@@ -51,6 +53,7 @@ struct CompileOptions {
   std::vector<std::string> programs, sections;            // empty = all
   bpf::CtxMachine ctx_machine = bpf::CtxMachine::unknown; // unknown = as the object says
   std::string cpu;                                        // "" = the target's default
+  std::vector<targets::FeatureChoice> features;           // --mattr, in its order
   std::vector<Setting> settings, configuration;          // --set, --kconfig
   std::string btf;                                        // file of types for CO-RE, "" = none
   std::string resource_dir;                               // "" = beside the executable
@@ -66,6 +69,7 @@ struct CompileOptions {
   std::string depfile_path;                 // "" = the output's name with .d
   std::vector<std::string> depfile_targets; // empty = the outputs
   std::string reproduce;                    // "" = none
+  std::string explained;                    // a code, or help
 
   WarningPolicy warnings;
   bool json_errors = false;
@@ -91,6 +95,7 @@ std::vector<ReplayWord> replay_words(std::span<const std::string> arguments);
 
 std::string target_list();
 std::string cpu_list(const targets::Target& target);
+std::string feature_table(const targets::Target& target); // a line for each
 
 // Text is read by people: it has debug information only when that is asked for.
 inline bool has_debug_info(const CompileOptions& options) {

@@ -59,6 +59,13 @@ bool has_registers(uint32_t kind) {
          kind == BPFAOT_KIND_PERF_EVENT;
 }
 
+targets::RegMoment moment_of(const bpf::SectionInfo& kind) {
+  if (kind.is_return)
+    return targets::RegMoment::at_return;
+  return kind.kind == bpf::ProgramKind::ksyscall ? targets::RegMoment::at_syscall
+                                                 : targets::RegMoment::entry;
+}
+
 const targets::Target* machine_of(bpf::CtxMachine machine) {
   const char* name = nullptr;
   switch (machine) {

@@ -90,9 +90,13 @@ private:
   }
 
   void warn(const std::vector<Diagnostic>& warnings) {
-    for (const Diagnostic& warning : warnings)
-      if (warned_.insert(warning.message).second)
+    for (const Diagnostic& warning : warnings) {
+      std::string what = warning.message;
+      if (warning.code == Code::kSyscallNumber && warning.location) // each line has to be looked at
+        what += warning.location->file + ":" + std::to_string(warning.location->line);
+      if (warned_.insert(what).second)
         report(warning);
+    }
   }
 
   Status report_verdicts() {

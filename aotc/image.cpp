@@ -33,22 +33,32 @@ std::string resource_dir(const CompileOptions& options) {
   return options.resource_dir.empty() ? Runtime::default_directory() : options.resource_dir;
 }
 
+std::string feature_words(std::span<const targets::FeatureChoice> choices) {
+  std::string words;
+  for (const targets::FeatureChoice& choice : choices)
+    words += (words.empty() ? "" : ",") + std::string(choice.on ? "+" : "-") + choice.name;
+  return words;
+}
+
 class ImageMaker {
 public:
   explicit ImageMaker(const ImageRequest& request)
       : request_(request), options_(request.options), target_(request.target),
-        cpu_(options_.cpu.empty() ? std::string(target_.default_cpu) : options_.cpu),
-        use_(register_use(request.programs)) {}
+        processor_{.cpu = options_.cpu.empty() ? std::string(target_.default_cpu) : options_.cpu,
+                   .features = feature_words(options_.features)},
+        use_(register_use(request.programs)),
+        cpu_features_(targets::required_features(target_, processor_.cpu, options_.features,
+                                                 use_ == RegisterUse::all)) {}
 
   Result<std::vector<uint8_t>> run() {
     context_.setDiscardValueNames(options_.emit > Emit::llvm_ir); // names of values are for readers
-    machine_ = TRY(create_machine(target_, cpu_, options_.opt_level));
+    machine_ = TRY(create_machine(target_, processor_, options_.opt_level));
     Runtime runtime = TRY(Runtime::read(resource_dir(options_), target_, context_));
     finished("runtime");
     const std::unique_ptr<llvm::Module> module = TRY(lower(runtime));
     TRY(check_module(*module)); // what we made; minirt was checked when it was built
     native_stacks_ = runtime.native_stacks();
-    TRY(std::move(runtime).link_into(*module, target_, cpu_, use_));
+    TRY(std::move(runtime).link_into(*module, target_, processor_, use_));
     finished("lower");
     if (options_.emit == Emit::llvm_ir_unopt)
       return bytes_of(print_module(*module));
@@ -69,7 +79,8 @@ private:
 
   Result<std::unique_ptr<llvm::Module>> lower(const Runtime& runtime) {
     ModuleLowering module(context_, target_, request_.object, runtime,
-                          {.cpu = cpu_, .fix_maps = options_.fix_maps, .registers = use_,
+                          {.processor = processor_, .fetch_fence = fetch_fence(),
+                           .fix_maps = options_.fix_maps, .registers = use_,
                            .debug = has_debug_info(options_)},
                           machine_->createDataLayout());
     for (uint32_t i = 0; i < request_.programs.size(); ++i)
@@ -81,7 +92,9 @@ private:
                    .programs = request_.programs,
                    .lowered = lowered_,
                    .target = target_,
-                   .cpu = cpu_,
+                   .cpu = processor_.cpu + (processor_.features.empty() ? "" : ",") +
+                          processor_.features,
+                   .cpu_features = cpu_features_,
                    .fix_maps = options_.fix_maps,
                    .has_printk_map = module.has_printk_map(),
                    .map_count = module.map_count()},
@@ -117,6 +130,11 @@ private:
     return image;
   }
 
+  targets::FetchFence fetch_fence() const {
+    return (cpu_features_ & target_.fenceless_features) != 0 ? targets::FetchFence::none
+                                                             : target_.fetch_fence;
+  }
+
   // A broken promise is ours, unless the user had a say in the link.
   Status finish_image(std::vector<uint8_t>& image, const std::vector<uint32_t>& stacks) {
     Status status = linker::finalise(image, stacks);
@@ -130,8 +148,9 @@ private:
   const ImageRequest& request_;
   const CompileOptions& options_;
   const targets::Target& target_;
-  const std::string cpu_;
+  const Processor processor_;
   const RegisterUse use_;
+  const uint64_t cpu_features_;
   llvm::LLVMContext context_;
   std::unique_ptr<llvm::TargetMachine> machine_;
   std::vector<LoweredProgram> lowered_;

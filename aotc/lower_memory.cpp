@@ -114,7 +114,7 @@ FunctionLowering::context_access(const verifier::RegFact& base_fact, Reg base, i
                             "offset " + std::to_string(offset) + " is no register of " +
                                 std::string(source->name));
   const targets::RegSlot* own =
-      targets::counterpart(*source, *slot, target, program_.program().kind.is_return);
+      targets::counterpart(*source, *slot, target, moment_of(program_.program().kind));
   if (own == nullptr)
     return program_.fail_at(at_, Code::kCtxNoCounterpart,
                             "register " + std::string(slot->user_name) + " of " +
@@ -231,7 +231,7 @@ Status FunctionLowering::lower(const bpf::Store& insn) {
 // barriers for all accesses.
 void FunctionLowering::fence_after_fetch(bool compare_exchange) {
   using targets::FetchFence;
-  const FetchFence fence = program_.module.target().fetch_fence;
+  const FetchFence fence = program_.module.options().fetch_fence;
   if (fence == FetchFence::all || (fence == FetchFence::compare_exchange && compare_exchange))
     b_.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
 }

@@ -14,12 +14,12 @@
 namespace bpfaot::aotc {
 namespace {
 
-std::string_view features_of(const targets::Target& target, RegisterUse use) {
-  return use == RegisterUse::general_only ? target.attached_features : target.buffer_features;
-}
-
-llvm::StringRef ref(std::string_view text) {
-  return {text.data(), text.size()};
+// LLVM applies the words in their order: what is said last holds, so nobody turns on the vector
+// registers of attached programs.
+std::string features_of(const targets::Target& target, const Processor& processor, RegisterUse use) {
+  const std::string own(use == RegisterUse::general_only ? target.attached_features
+                                                         : target.buffer_features);
+  return processor.features + (processor.features.empty() || own.empty() ? "" : ",") + own;
 }
 
 } // namespace
@@ -69,7 +69,8 @@ Status apply_llvm_arguments(std::span<const std::string> arguments) {
 }
 
 Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Target& target,
-                                                            std::string_view cpu, int opt_level) {
+                                                            const Processor& processor,
+                                                            int opt_level) {
   std::string error;
   const std::string triple(target.triple);
   const llvm::Target* found = llvm::TargetRegistry::lookupTarget(triple, error);
@@ -84,7 +85,8 @@ Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Targe
       llvm::CodeGenOptLevel::None, llvm::CodeGenOptLevel::Less, llvm::CodeGenOptLevel::Default,
       llvm::CodeGenOptLevel::Aggressive};
   std::unique_ptr<llvm::TargetMachine> machine(
-      found->createTargetMachine(triple, ref(cpu), ref(target.buffer_features), options,
+      found->createTargetMachine(triple, processor.cpu,
+                                 features_of(target, processor, RegisterUse::all), options,
                                  llvm::Reloc::PIC_, llvm::CodeModel::Small, kLevels[opt_level]));
   if (machine == nullptr)
     return fail(Code::kCodegen, "LLVM cannot make code for " + triple);
@@ -92,12 +94,12 @@ Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Targe
 }
 
 void set_function_attributes(llvm::Function& function, const targets::Target& target,
-                             std::string_view cpu, RegisterUse use) {
-  function.addFnAttr("target-cpu", ref(cpu));
+                             const Processor& processor, RegisterUse use) {
+  function.addFnAttr("target-cpu", processor.cpu);
   function.removeFnAttr("tune-cpu");
   function.removeFnAttr("target-features");
-  if (const std::string_view features = features_of(target, use); !features.empty())
-    function.addFnAttr("target-features", ref(features));
+  if (const std::string features = features_of(target, processor, use); !features.empty())
+    function.addFnAttr("target-features", features);
   function.removeFnAttr(llvm::Attribute::NoImplicitFloat);
   if (use == RegisterUse::general_only)
     function.addFnAttr(llvm::Attribute::NoImplicitFloat);

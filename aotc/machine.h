@@ -22,6 +22,12 @@ namespace bpfaot::aotc {
 // function, and saving vector state would cost more than most programs do.
 enum class RegisterUse : uint8_t { general_only, all };
 
+// What code is made for, as LLVM's words.
+struct Processor {
+  std::string cpu;
+  std::string features; // of --mattr, "+lse,-rcpc"; a machine's own come after and win
+};
+
 // Registers the back ends; cheap to repeat.
 void initialise_llvm();
 std::string llvm_version();
@@ -31,10 +37,11 @@ void set_fatal_error_handler(void (*handler)(const char* reason));
 Status apply_llvm_arguments(std::span<const std::string> arguments);
 
 Result<std::unique_ptr<llvm::TargetMachine>> create_machine(const targets::Target& target,
-                                                            std::string_view cpu, int opt_level);
+                                                            const Processor& processor,
+                                                            int opt_level);
 
 // CPU, features, nounwind, alignment. Replaces what the function had of these.
 void set_function_attributes(llvm::Function& function, const targets::Target& target,
-                             std::string_view cpu, RegisterUse use);
+                             const Processor& processor, RegisterUse use);
 
 } // namespace bpfaot::aotc

@@ -4,6 +4,7 @@
 // Exit status: 0 done, 1 the input was rejected or could not be compiled, 2 wrong command line,
 // 70 internal error.
 #include "aotc/driver.h"
+#include "aotc/explain.h"
 #include "aotc/machine.h"
 #include "aotc/reproduce.h"
 #include "aotc/runtime.h"
@@ -104,6 +105,11 @@ int run(const CompileOptions& options) {
   case Action::print_cpus:
     for (const targets::Target* target : options.targets)
       print(stdout, std::string(target->name) + ": " + cpu_list(*target) + "\n");
+    return 0;
+  case Action::explain: print(stdout, *explanation(options.explained)); return 0;
+  case Action::print_features:
+    for (const targets::Target* target : options.targets)
+      print(stdout, feature_table(*target));
     return 0;
   case Action::compile:
   case Action::verify:

@@ -36,9 +36,7 @@ private:
     head.machine = input_.target.e_machine;
     head.verdict = 1;
     head.verifier_version = verifier::kVerifierVersion;
-    for (const targets::CpuRow& row : input_.target.cpus)
-      if (row.name == input_.cpu)
-        head.cpu_features = row.features;
+    head.cpu_features = input_.cpu_features;
     head.rt_size = static_cast<uint32_t>(sizeof(bpfaot_rt) +
                                          uint64_t{input_.map_count} * sizeof(bpfaot_map_slot));
     head.license = text(input_.object.license);

@@ -19,7 +19,8 @@ struct ManifestInput {
   std::span<const verifier::VerifiedProgram> programs;
   std::span<const LoweredProgram> lowered; // same order
   const targets::Target& target;
-  std::string cpu;
+  std::string cpu;       // with what --mattr says
+  uint64_t cpu_features; // that the loader looks for
   bool fix_maps;
   bool has_printk_map;
   uint32_t map_count;

@@ -120,7 +120,7 @@ void ModuleLowering::finish_debug_info() {
 llvm::Function* ModuleLowering::create_function(llvm::FunctionType* type, const std::string& name) {
   llvm::Function* function =
       llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, *module_);
-  set_function_attributes(*function, target_, options_.cpu, options_.registers);
+  set_function_attributes(*function, target_, options_.processor, options_.registers);
   function->setAlignment(llvm::Align(64)); // placement alone is worth 1.6x on short loops
   return function;
 }

@@ -21,7 +21,8 @@
 namespace bpfaot::aotc {
 
 struct LoweringOptions {
-  std::string cpu;       // LLVM's name
+  Processor processor;
+  targets::FetchFence fetch_fence = targets::FetchFence::all;
   bool fix_maps = false; // fold max_entries too
   RegisterUse registers = RegisterUse::general_only;
   bool debug = false; // DWARF, where the object has lines

@@ -120,7 +120,7 @@ std::map<std::string, uint64_t> Runtime::native_stacks() const {
   return stacks;
 }
 
-Status Runtime::link_into(llvm::Module& module, const targets::Target& target, std::string_view cpu,
+Status Runtime::link_into(llvm::Module& module, const targets::Target& target, const Processor& processor,
                           RegisterUse use) && {
   module_->setDataLayout(module.getDataLayout());
   module_->setTargetTriple(module.getTargetTriple());
@@ -137,7 +137,7 @@ Status Runtime::link_into(llvm::Module& module, const targets::Target& target, s
   if (llvm::Linker::linkModules(module, std::move(module_), llvm::Linker::Flags::LinkOnlyNeeded))
     return fail(Code::kCodegen, "the runtime does not link with the programs");
   for (const std::string& name : names)
-    set_function_attributes(*module.getFunction(name), target, cpu, use);
+    set_function_attributes(*module.getFunction(name), target, processor, use);
   for (const llvm::Function& function : module)
     if (function.isDeclaration() && !function.isIntrinsic() && !is_native(function))
       return fail(Code::kResource, "the runtime has no " + function.getName().str());

@@ -47,7 +47,7 @@ public:
   // Moves what `module` refers to into it, makes everything but the descriptor and the runtime
   // block private to the image, and gives the code the attributes of the programs, without which
   // LLVM does not inline it. Consumes the runtime.
-  Status link_into(llvm::Module& module, const targets::Target& target, std::string_view cpu,
+  Status link_into(llvm::Module& module, const targets::Target& target, const Processor& processor,
                    RegisterUse use) &&;
 
 private:

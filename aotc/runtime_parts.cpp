@@ -43,11 +43,11 @@ bool is_memory_function(const llvm::Function& function) {
 }
 
 // The lowest processor of the machine, which every other one includes.
-std::string_view least_cpu(const targets::Target& target) {
+Processor least_cpu(const targets::Target& target) {
   for (const targets::CpuRow& row : target.cpus)
     if (row.features == 0)
-      return row.name;
-  return target.default_cpu;
+      return {std::string(row.name), ""};
+  return {std::string(target.default_cpu), ""};
 }
 
 // The runtime block is filled before any program runs and read-only afterwards, so what is read

@@ -135,10 +135,11 @@ Status Image::check_cpu() const {
   const uint64_t missing = desc_.cpu_features & ~targets::host_cpu_features();
   if (missing == 0)
     return {};
-  return Failure(make_error(Code::kImageCpu, "the probe needs CPU features " + hex(missing) +
-                                                 " that this machine does not have")
+  return Failure(make_error(Code::kImageCpu, "the probe needs " +
+                                                 targets::feature_names(targets::host(), missing) +
+                                                 ", which this processor does not have")
                      .about(path_)
-                     .hint("compile it for an older processor with --mcpu"));
+                     .hint("compile it for an older processor with --mcpu, or without --mattr"));
 }
 
 } // namespace bpfaot::loader

@@ -3,14 +3,10 @@
 // Finding a machine by name, and the map from one machine's pt_regs to another's by meaning.
 #include "targets/target.h"
 
+#include "support/hex.h"
 #include "targets/rows.h"
 
-#include <bpfaot/abi.h>
-
 #include <array>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 namespace bpfaot::targets {
 namespace {
@@ -44,50 +40,21 @@ bool nameable(RegMeaning meaning) {
   return meaning != RegMeaning::none && meaning != RegMeaning::other;
 }
 
-// What a program means by reading `slot`: of two meanings `ret` wins in programs that run at
-// return.
-RegMeaning meaning_of(const RegSlot& slot, bool is_return) {
-  if (is_return && slot.second == RegMeaning::ret)
-    return RegMeaning::ret;
-  return slot.meaning;
+// What a program means by reading `slot`.
+RegMeaning meaning_of(const RegSlot& slot, RegMoment moment) {
+  switch (moment) {
+  case RegMoment::at_return:
+    if (slot.second == RegMeaning::ret)
+      return RegMeaning::ret;
+    break;
+  case RegMoment::at_syscall:
+    return slot.second == RegMeaning::syscall_nr || slot.second == RegMeaning::syscall_arg4
+               ? slot.second
+               : slot.meaning;
+  case RegMoment::entry: break;
+  }
+  return slot.meaning == RegMeaning::syscall_arg4 ? RegMeaning::other : slot.meaning;
 }
-
-#if defined(__x86_64__)
-struct Cpuid {
-  uint32_t a = 0, b = 0, c = 0, d = 0;
-};
-
-Cpuid cpuid(uint32_t leaf) {
-  Cpuid r;
-  __get_cpuid_count(leaf, 0, &r.a, &r.b, &r.c, &r.d); // zeros when there is no such leaf
-  return r;
-}
-
-// Levels of the x86-64 psABI, chapter 3.1.1. Not __builtin_cpu_supports: that asks the processor in a
-// constructor, whether the answer is wanted or not, and on a virtual machine each question leaves it.
-uint64_t x86_64_levels() {
-  const auto has = [](uint32_t word, uint32_t bits) { return (word & bits) == bits; };
-  const Cpuid basic = cpuid(1), extended = cpuid(0x8000'0001);
-  // sse3, ssse3, cx16, sse4.1, sse4.2, popcnt; lahf
-  if (!has(basic.c, 1u << 0 | 1u << 9 | 1u << 13 | 1u << 19 | 1u << 20 | 1u << 23) || !has(extended.c, 1u << 0))
-    return 0;
-  uint64_t levels = BPFAOT_CPUFEAT_X86_64_V2;
-  // fma, movbe, osxsave, avx, f16c; lzcnt; bmi1, avx2, bmi2
-  const Cpuid more = cpuid(7);
-  if (!has(basic.c, 1u << 12 | 1u << 22 | 1u << 27 | 1u << 28 | 1u << 29) || !has(extended.c, 1u << 5) ||
-      !has(more.b, 1u << 3 | 1u << 5 | 1u << 8))
-    return levels;
-  uint32_t states = 0, high = 0; // register states that the system saves
-  __asm__("xgetbv" : "=a"(states), "=d"(high) : "c"(0));
-  if (!has(states, 1u << 1 | 1u << 2)) // xmm, ymm
-    return levels;
-  levels |= BPFAOT_CPUFEAT_X86_64_V3;
-  // avx512f, dq, cd, bw, vl; masks, upper halves, upper registers
-  if (has(more.b, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31) && has(states, 1u << 5 | 1u << 6 | 1u << 7))
-    levels |= BPFAOT_CPUFEAT_X86_64_V4;
-  return levels;
-}
-#endif
 
 std::string known_names() {
   std::string names;
@@ -115,11 +82,60 @@ const Target& host() {
 }
 
 uint64_t host_cpu_features() {
-#if defined(__x86_64__)
-  return x86_64_levels();
-#else
-  return 0; // no bit is defined: images are for the baseline
-#endif
+  return host().cpu_features();
+}
+
+const FeatureRow* find_feature(const Target& target, std::string_view name) {
+  for (const FeatureRow& row : target.features)
+    if (row.name == name)
+      return &row;
+  return nullptr;
+}
+
+uint64_t required_features(const Target& target, std::string_view cpu,
+                           std::span<const FeatureChoice> choices, bool uses_vectors) {
+  uint64_t required = 0, usable = 0;
+  for (const FeatureRow& row : target.features)
+    if (uses_vectors || !row.is_vector)
+      usable |= row.bit;
+  for (const CpuRow& row : target.cpus)
+    if (row.name == cpu)
+      required = row.features;
+  for (const FeatureChoice& choice : choices) {
+    const FeatureRow* row = find_feature(target, choice.name);
+    if (row == nullptr || (row->is_vector && !uses_vectors))
+      continue;
+    if (choice.on) {
+      required |= row->bit | row->includes;
+      continue;
+    }
+    // What a level has but for this feature, it has by name.
+    for (const CpuRow& level : target.cpus)
+      if ((level.members & row->bit) != 0 && (required & level.own) != 0)
+        required = (required & ~level.own) | (level.members & usable);
+    required &= ~row->bit;
+    for (const FeatureRow& other : target.features)
+      if ((other.includes & row->bit) != 0) // cannot be without it
+        required &= ~other.bit;
+  }
+  return required;
+}
+
+std::string feature_names(const Target& target, uint64_t features) {
+  std::string names;
+  const auto add = [&](std::string_view name, uint64_t bits) {
+    if ((features & bits) == 0)
+      return;
+    features &= ~bits;
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  };
+  for (const CpuRow& row : target.cpus)
+    add(row.name, row.own);
+  for (const FeatureRow& row : target.features)
+    add(row.name, row.bit);
+  if (features != 0)
+    add(hex(features), features);
+  return names;
 }
 
 Result<const Target*> find(std::string_view name) {
@@ -142,10 +158,10 @@ const Target* find_machine(uint16_t e_machine) {
 }
 
 const RegSlot* counterpart(const Target& source, const RegSlot& slot, const Target& target,
-                           bool is_return) {
+                           RegMoment moment) {
   if (&source == &target)
     return &slot;
-  const RegMeaning wanted = meaning_of(slot, is_return);
+  const RegMeaning wanted = meaning_of(slot, moment);
   if (!nameable(wanted))
     return nullptr;
   for (const RegSlot& candidate : target.pt_regs)

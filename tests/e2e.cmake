@@ -10,5 +10,6 @@ if(BPFAOT_BUILD_COMPILER AND BPFAOT_BUILD_LOADER)
   add_test(NAME coverage COMMAND bash ${PROJECT_SOURCE_DIR}/scripts/coverage.sh --check)
   set_tests_properties(coverage PROPERTIES LABELS e2e TIMEOUT 900 SKIP_RETURN_CODE 77
     ENVIRONMENT "BPFAOT_BUILD=${PROJECT_BINARY_DIR}")
+  bpfaot_script_test(e2e_processor_features e2e/processor_features.sh LABELS e2e)
   bpfaot_script_test(e2e_readme e2e/readme.sh LABELS e2e)
 endif()

@@ -69,11 +69,40 @@ enum {
   BPFAOT_CAP_VECTOR = 1u << 8,        /* uses vector registers: test-run and embedding only */
 };
 
-/* bpfaot_desc.cpu_features, per machine: all that code for the named level may use. */
+/* bpfaot_desc.cpu_features, per machine: all that code for the named level may use, or one
+ * feature. A set that --mattr makes of a level is written as features. */
 enum {
   BPFAOT_CPUFEAT_X86_64_V2 = 1u << 0, /* levels of the x86-64 psABI */
   BPFAOT_CPUFEAT_X86_64_V3 = 1u << 1,
   BPFAOT_CPUFEAT_X86_64_V4 = 1u << 2,
+  BPFAOT_CPUFEAT_X86_64_CX16 = 1u << 8,
+  BPFAOT_CPUFEAT_X86_64_SAHF = 1u << 9,
+  BPFAOT_CPUFEAT_X86_64_POPCNT = 1u << 10,
+  BPFAOT_CPUFEAT_X86_64_SSE3 = 1u << 11,
+  BPFAOT_CPUFEAT_X86_64_SSSE3 = 1u << 12,
+  BPFAOT_CPUFEAT_X86_64_SSE4_1 = 1u << 13,
+  BPFAOT_CPUFEAT_X86_64_SSE4_2 = 1u << 14,
+  BPFAOT_CPUFEAT_X86_64_MOVBE = 1u << 15,
+  BPFAOT_CPUFEAT_X86_64_LZCNT = 1u << 16,
+  BPFAOT_CPUFEAT_X86_64_BMI1 = 1u << 17,
+  BPFAOT_CPUFEAT_X86_64_BMI2 = 1u << 18,
+  BPFAOT_CPUFEAT_X86_64_AVX = 1u << 19, /* with the registers saved by the system */
+  BPFAOT_CPUFEAT_X86_64_F16C = 1u << 20,
+  BPFAOT_CPUFEAT_X86_64_FMA = 1u << 21,
+  BPFAOT_CPUFEAT_X86_64_AVX2 = 1u << 22,
+  BPFAOT_CPUFEAT_X86_64_AVX512F = 1u << 23,
+  BPFAOT_CPUFEAT_X86_64_AVX512BW = 1u << 24,
+  BPFAOT_CPUFEAT_X86_64_AVX512CD = 1u << 25,
+  BPFAOT_CPUFEAT_X86_64_AVX512DQ = 1u << 26,
+  BPFAOT_CPUFEAT_X86_64_AVX512VL = 1u << 27,
+  BPFAOT_CPUFEAT_AARCH64_LSE = 1u << 0, /* atomics in one instruction */
+  BPFAOT_CPUFEAT_AARCH64_RCPC = 1u << 1,
+  BPFAOT_CPUFEAT_AARCH64_CSSC = 1u << 2,
+  BPFAOT_CPUFEAT_AARCH64_DOTPROD = 1u << 3,
+  BPFAOT_CPUFEAT_RISCV64_ZBA = 1u << 0,
+  BPFAOT_CPUFEAT_RISCV64_ZBB = 1u << 1,
+  BPFAOT_CPUFEAT_RISCV64_ZBS = 1u << 2,
+  BPFAOT_CPUFEAT_RISCV64_ZICOND = 1u << 3,
 };
 
 struct bpfaot_desc {

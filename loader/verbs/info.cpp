@@ -82,8 +82,12 @@ std::vector<uint8_t> default_bytes(const Image& image, const bpfaot_variable& va
   return bytes;
 }
 
+const targets::Target& machine_of(const Image& image) {
+  return *targets::find_machine(static_cast<uint16_t>(image.desc().machine));
+}
+
 std::string_view machine_name(const Image& image) {
-  return targets::find_machine(static_cast<uint16_t>(image.desc().machine))->name;
+  return machine_of(image).name;
 }
 
 void append(std::string& out, std::string_view label, std::string_view value) {
@@ -99,6 +103,8 @@ std::string head_text(const Image& image) {
   append(out, "machine", std::string(machine_name(image)) + " (" +
                              std::string(image.string(d.triple)) + ", " +
                              std::string(image.string(d.cpu)) + ")");
+  append(out, "needs", d.cpu_features == 0 ? "any processor of the machine"
+                                           : targets::feature_names(machine_of(image), d.cpu_features));
   append(out, "source", std::string(image.string(d.source_name)) + " sha256 " + hex_digits(d.source_digest));
   append(out, "image", std::to_string(d.file_size) + " bytes sha256 " + hex_digits(d.image_digest));
   append(out, "licence", image.string(d.license));
@@ -261,6 +267,7 @@ std::string info_json(const Image& image) {
   out.key("verifier_version").value(d.verifier_version);
   out.key("signature_kind").value(d.signature_kind);
   out.key("cpu_features").value(d.cpu_features);
+  out.key("needs").value(targets::feature_names(machine_of(image), d.cpu_features));
   out.key("stack_bytes").value(d.stack_bytes);
   flag_array(out, "capabilities", kCapabilities, d.capabilities);
   json_programs(out, image);

@@ -3,6 +3,7 @@
 // aarch64 as data. Register order: struct user_pt_regs of arch/arm64/include/uapi/asm/ptrace.h,
 // with which the kernel's pt_regs begins; argument registers: AAPCS64 6.4; relocation numbers: ELF
 // for the Arm 64-bit architecture.
+#include "targets/aarch64/cpu_features.h"
 #include "targets/rows.h"
 
 namespace bpfaot::targets {
@@ -14,7 +15,7 @@ constexpr RegSlot kSlots[] = {
     {"regs[0]", "x0", 0, 8, arg1, ret},
     {"regs[1]", "x1", 8, 8, arg2},
     {"regs[2]", "x2", 16, 8, arg3},
-    {"regs[3]", "x3", 24, 8, arg4},
+    {"regs[3]", "x3", 24, 8, arg4, syscall_arg4},
     {"regs[4]", "x4", 32, 8, arg5},
     {"regs[5]", "x5", 40, 8, arg6},
     {"regs[6]", "x6", 48, 8, arg7},
@@ -61,6 +62,8 @@ const Target kAarch64 = {
     .e_flags = 0,
     .default_cpu = "generic",
     .cpus = kCpus,
+    .features = aarch64::kFeatures,
+    .cpu_features = aarch64::cpu_features,
     .attached_features = "-neon,-fp-armv8",
     .buffer_features = "+neon,+fp-armv8",
     .lld_emulation = "aarch64elf",
@@ -70,6 +73,9 @@ const Target kAarch64 = {
     .allowed_dynamic_relocations = kRelocations,
     .bpf_arch_macro = "__TARGET_ARCH_arm64",
     .fetch_fence = FetchFence::all, // the default processor has no single instructions for them
+    // Those of ARMv8.1 with acquire and release order all accesses around them, as the kernel's own
+    // barriers-included atomics rely on.
+    .fenceless_features = BPFAOT_CPUFEAT_AARCH64_LSE,
     .qemu = "qemu-aarch64",
     .preserves_registers = false,
 };

@@ -3,6 +3,7 @@
 // riscv64 as data. Register order: struct user_regs_struct of arch/riscv/include/uapi/asm/ptrace.h,
 // with which the kernel's pt_regs begins; argument registers: RISC-V ELF psABI, calling convention;
 // e_flags: RVC and the double-float ABI, without which glibc refuses to open a file.
+#include "targets/riscv64/cpu_features.h"
 #include "targets/rows.h"
 
 namespace bpfaot::targets {
@@ -17,7 +18,7 @@ constexpr RegSlot kSlots[] = {
     {"t1", "t1", 48, 8, other},     {"t2", "t2", 56, 8, other},
     {"s0", "s0", 64, 8, fp},        {"s1", "s1", 72, 8, other},
     {"a0", "a0", 80, 8, arg1, ret}, {"a1", "a1", 88, 8, arg2},
-    {"a2", "a2", 96, 8, arg3},      {"a3", "a3", 104, 8, arg4},
+    {"a2", "a2", 96, 8, arg3},      {"a3", "a3", 104, 8, arg4, syscall_arg4},
     {"a4", "a4", 112, 8, arg5},     {"a5", "a5", 120, 8, arg6},
     {"a6", "a6", 128, 8, arg7},     {"a7", "a7", 136, 8, arg8, syscall_nr},
     {"s2", "s2", 144, 8, other},    {"s3", "s3", 152, 8, other},
@@ -43,6 +44,8 @@ const Target kRiscv64 = {
     .e_flags = 0x5,
     .default_cpu = "generic-rv64",
     .cpus = kCpus,
+    .features = riscv64::kFeatures,
+    .cpu_features = riscv64::cpu_features,
     .attached_features = "+m,+a,+f,+d,+c",
     .buffer_features = "+m,+a,+f,+d,+c",
     .lld_emulation = "elf64lriscv",

@@ -3,8 +3,7 @@
 // x86_64 as data. Register order: struct pt_regs of arch/x86/include/asm/ptrace.h; argument
 // registers: System V psABI 3.2.3; relocation numbers: psABI table 4.9.
 #include "targets/rows.h"
-
-#include <bpfaot/abi.h>
+#include "targets/x86_64/cpu_features.h"
 
 namespace bpfaot::targets {
 namespace {
@@ -15,7 +14,7 @@ constexpr RegSlot kSlots[] = {
     {"r15", "r15", 0, 8, other},        {"r14", "r14", 8, 8, other},
     {"r13", "r13", 16, 8, other},       {"r12", "r12", 24, 8, other},
     {"bp", "rbp", 32, 8, fp},           {"bx", "rbx", 40, 8, other},
-    {"r11", "r11", 48, 8, other},       {"r10", "r10", 56, 8, other},
+    {"r11", "r11", 48, 8, other},       {"r10", "r10", 56, 8, syscall_arg4},
     {"r9", "r9", 64, 8, arg6},          {"r8", "r8", 72, 8, arg5},
     {"ax", "rax", 80, 8, ret},          {"cx", "rcx", 88, 8, arg4},
     {"dx", "rdx", 96, 8, arg3},         {"si", "rsi", 104, 8, arg2},
@@ -27,13 +26,6 @@ constexpr RegSlot kSlots[] = {
 
 constexpr uint32_t kRelocations[] = {8}; // R_X86_64_RELATIVE
 
-constexpr CpuRow kCpus[] = {
-    {"x86-64", 0},
-    {"x86-64-v2", BPFAOT_CPUFEAT_X86_64_V2},
-    {"x86-64-v3", BPFAOT_CPUFEAT_X86_64_V2 | BPFAOT_CPUFEAT_X86_64_V3},
-    {"x86-64-v4", BPFAOT_CPUFEAT_X86_64_V2 | BPFAOT_CPUFEAT_X86_64_V3 | BPFAOT_CPUFEAT_X86_64_V4},
-};
-
 } // namespace
 
 const Target kX86_64 = {
@@ -43,7 +35,9 @@ const Target kX86_64 = {
     .e_machine = 62,
     .e_flags = 0,
     .default_cpu = "x86-64-v2",
-    .cpus = kCpus,
+    .cpus = x86_64::kCpus,
+    .features = x86_64::kFeatures,
+    .cpu_features = x86_64::cpu_features,
     .attached_features = "-x87,-mmx,-sse",
     .buffer_features = "",
     .lld_emulation = "elf_x86_64",

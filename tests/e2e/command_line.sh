@@ -105,12 +105,28 @@ check colour_always_is_coloured grep -q $'\x1b\[' err
 NO_COLOR=1 status colour_auto 1 "$AOTC" bad.bpf.o -o m.so
 check colour_auto_is_plain_in_a_file bash -c '! grep -q $'"'\x1b'"' err'
 
+status step_limit 1 "$AOTC" probes.bpf.o --step-limit=3 -o x.so
+check step_limit_is_said grep -qE '\[[a-z-]*limit\]' err
+status step_limit_zero 2 "$AOTC" probes.bpf.o --step-limit=0
+status no_warnings_long 0 "$AOTC" mixed.bpf.o -o m.so --no-warnings
+check no_warnings_long_prints_nothing test ! -s err
+
 # Reports.
 status report 0 "$AOTC" small.bpf.o -t x86_64 -t riscv64 -o 'r-%a.so' --json --stats
 check report_names_outputs json out '[o["target"] for o in r[0]["outputs"]] == ["x86_64", "riscv64"]'
 check report_has_digests json out 'r[0]["outputs"][0]["sha256"] == "'"$(sha256sum r-x86_64.so | cut -d' ' -f1)"'"'
 check report_has_stats json out 'all(p["stats"]["insns"] > 0 for p in r[0]["programs"])'
 status report_and_stdout 2 "$AOTC" small.bpf.o --json -o -
+status explain 0 "$AOTC" --explain=stack-oob
+check explain_has_the_entry grep -q '^stack-oob (reject): ' out
+check explain_has_one_entry bash -c '! grep -q "^### " out'
+status explain_help 0 "$AOTC" --explain=help
+check explain_help_has_every_code test "$(wc -l <out)" -eq "$(grep -c '^BPFAOT_CODE' "$SOURCE/support/diagnostics.def")"
+unexplained=
+while read -r code _; do "$AOTC" --explain="$code" | grep -q . || unexplained+=" $code"; done <out
+check every_code_is_explained test -z "$unexplained"
+status explain_unknown 2 "$AOTC" --explain=stack-obb
+check explain_unknown_suggests grep -q "did you mean 'stack-oob'" err
 status version 0 "$AOTC" --version
 for word in 'bpf-aotc 0' LLVM lld libbpf ABI targets; do check "version_says_${word%% *}" grep -q "$word" out; done
 status version_json 0 "$AOTC" --version --json

@@ -25,9 +25,9 @@ const RegSlot& slot(const Target& target, std::string_view user_name) {
 }
 
 std::string_view mapped(std::string_view from, std::string_view reg, std::string_view to,
-                        bool is_return = false) {
+                        RegMoment moment = RegMoment::entry) {
   const RegSlot* found =
-      counterpart(machine(from), slot(machine(from), reg), machine(to), is_return);
+      counterpart(machine(from), slot(machine(from), reg), machine(to), moment);
   return found == nullptr ? std::string_view("none") : found->user_name;
 }
 
@@ -80,7 +80,7 @@ TEST(Targets, EveryMachineHasWhatProgramsAskFor) {
 
 TEST(Targets, RegistersMapByMeaning) {
   EXPECT_EQ(mapped("x86_64", "rdi", "aarch64"), "x0");
-  EXPECT_EQ(mapped("x86_64", "rax", "aarch64", true), "x0");
+  EXPECT_EQ(mapped("x86_64", "rax", "aarch64", RegMoment::at_return), "x0");
   EXPECT_EQ(mapped("x86_64", "rax", "riscv64"), "a0");
   EXPECT_EQ(mapped("x86_64", "r9", "riscv64"), "a5");
   EXPECT_EQ(mapped("x86_64", "rsp", "aarch64"), "sp");
@@ -91,9 +91,21 @@ TEST(Targets, RegistersMapByMeaning) {
 }
 
 TEST(Targets, ARegisterThatIsArgumentAndResultFollowsTheProgram) {
-  EXPECT_EQ(mapped("aarch64", "x0", "x86_64", false), "rdi");
-  EXPECT_EQ(mapped("aarch64", "x0", "x86_64", true), "rax");
-  EXPECT_EQ(mapped("riscv64", "a0", "aarch64", true), "x0");
+  EXPECT_EQ(mapped("aarch64", "x0", "x86_64", RegMoment::entry), "rdi");
+  EXPECT_EQ(mapped("aarch64", "x0", "x86_64", RegMoment::at_return), "rax");
+  EXPECT_EQ(mapped("riscv64", "a0", "aarch64", RegMoment::at_return), "x0");
+}
+
+TEST(Targets, SystemCallsHaveTheirOwnFourthArgumentAndNumber) {
+  constexpr RegMoment at = RegMoment::at_syscall;
+  EXPECT_EQ(mapped("x86_64", "r10", "aarch64", at), "x3");
+  EXPECT_EQ(mapped("aarch64", "x3", "x86_64", at), "r10");
+  EXPECT_EQ(mapped("aarch64", "x3", "x86_64"), "rcx");
+  EXPECT_EQ(mapped("riscv64", "a3", "aarch64", at), "x3");
+  EXPECT_EQ(mapped("x86_64", "r10", "aarch64"), "none") << "scratch at a function's entry";
+  EXPECT_EQ(mapped("x86_64", "orig_rax", "riscv64", at), "a7");
+  EXPECT_EQ(mapped("riscv64", "a7", "x86_64", at), "orig_rax");
+  EXPECT_EQ(mapped("riscv64", "a7", "aarch64"), "x7");
 }
 
 TEST(Targets, WhatAMachineDoesNotHaveHasNoCounterpart) {
@@ -120,7 +132,76 @@ TEST(Targets, TheLevelsOfThisProcessorAreThoseThatTheCompilersLibraryFinds) {
   EXPECT_EQ((features & BPFAOT_CPUFEAT_X86_64_V3) != 0, __builtin_cpu_supports("x86-64-v3") != 0);
   EXPECT_EQ((features & BPFAOT_CPUFEAT_X86_64_V4) != 0, __builtin_cpu_supports("x86-64-v4") != 0);
 }
+
+TEST(Targets, TheFeaturesOfThisProcessorAreThoseThatTheCompilersLibraryFinds) {
+  const auto has = [](uint64_t feature) { return (host_cpu_features() & feature) != 0; };
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_POPCNT), __builtin_cpu_supports("popcnt") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_BMI1), __builtin_cpu_supports("bmi") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_BMI2), __builtin_cpu_supports("bmi2") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_LZCNT), __builtin_cpu_supports("lzcnt") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_MOVBE), __builtin_cpu_supports("movbe") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_CX16), __builtin_cpu_supports("cmpxchg16b") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_SSE3), __builtin_cpu_supports("sse3") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_SSSE3), __builtin_cpu_supports("ssse3") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_SSE4_1), __builtin_cpu_supports("sse4.1") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_SSE4_2), __builtin_cpu_supports("sse4.2") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_AVX), __builtin_cpu_supports("avx") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_F16C), __builtin_cpu_supports("f16c") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_FMA), __builtin_cpu_supports("fma") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_AVX2), __builtin_cpu_supports("avx2") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_AVX512F), __builtin_cpu_supports("avx512f") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_AVX512BW), __builtin_cpu_supports("avx512bw") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_AVX512CD), __builtin_cpu_supports("avx512cd") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_AVX512DQ), __builtin_cpu_supports("avx512dq") != 0);
+  EXPECT_EQ(has(BPFAOT_CPUFEAT_X86_64_AVX512VL), __builtin_cpu_supports("avx512vl") != 0);
+}
 #endif
+
+std::string needs(const char* name, std::string_view cpu, std::vector<FeatureChoice> choices,
+                  bool uses_vectors) {
+  return feature_names(machine(name), required_features(machine(name), cpu, choices, uses_vectors));
+}
+
+TEST(Targets, RequireWhatTheProcessorAndTheChoicesAddUpTo) {
+  EXPECT_EQ(needs("x86_64", "x86-64-v2", {}, false), "x86-64-v2");
+  EXPECT_EQ(needs("x86_64", "x86-64-v2", {{"bmi2", true}}, false), "x86-64-v2, bmi2");
+  EXPECT_EQ(needs("x86_64", "x86-64", {{"ssse3", true}}, true), "sse3, ssse3");
+  EXPECT_EQ(needs("x86_64", "x86-64", {{"bmi", true}, {"bmi", false}}, true), "");
+  EXPECT_EQ(needs("aarch64", "generic", {{"lse", true}, {"dotprod", true}}, true), "lse, dotprod");
+  EXPECT_EQ(needs("riscv64", "generic-rv64", {{"zbb", true}}, false), "zbb");
+}
+
+TEST(Targets, RequireNoVectorsOfWhoHasNone) {
+  EXPECT_EQ(needs("x86_64", "x86-64-v2", {{"avx2", true}, {"bmi", true}}, false), "x86-64-v2, bmi");
+  EXPECT_EQ(needs("aarch64", "generic", {{"dotprod", true}}, false), "");
+}
+
+TEST(Targets, ALevelWithoutOneOfItsFeaturesIsTheOthers) {
+  EXPECT_EQ(needs("x86_64", "x86-64-v2", {{"popcnt", false}}, false), "cx16, sahf");
+  EXPECT_EQ(needs("x86_64", "x86-64-v3", {{"bmi2", false}}, false), "x86-64-v2, movbe, lzcnt, bmi");
+  EXPECT_EQ(needs("x86_64", "x86-64-v3", {{"avx", false}}, true),
+            "x86-64-v2, movbe, lzcnt, bmi, bmi2");
+  EXPECT_EQ(needs("x86_64", "x86-64-v3", {{"avx2", false}}, false), "x86-64-v2, x86-64-v3")
+      << "there are no vectors, so nothing changes";
+}
+
+TEST(Targets, EveryFeatureHasItsOwnBitAndEveryLevelItsFeatures) {
+  for (const Target* target : all()) {
+    uint64_t seen = 0, levels = 0;
+    for (const FeatureRow& row : target->features) {
+      EXPECT_EQ(row.bit & (row.bit - 1), 0u) << row.name;
+      EXPECT_EQ(seen & row.bit, 0u) << row.name;
+      EXPECT_EQ(row.includes & ~seen, 0u) << row.name << " comes after what it includes";
+      seen |= row.bit;
+    }
+    for (const CpuRow& row : target->cpus) {
+      EXPECT_EQ(row.members & ~seen, 0u) << row.name;
+      levels |= row.own;
+    }
+    EXPECT_EQ(seen & levels, 0u);
+    EXPECT_EQ(target->fenceless_features & ~seen, 0u);
+  }
+}
 
 TEST(Targets, SlotsAreFoundByAnyOfTheirBytes) {
   const Target& x86 = machine("x86_64");
