@@ -126,7 +126,7 @@ private:
   Status lower_runtime_call(const bpf::HelperInfo& helper);
   Status lower_call(bpf::FuncId callee_id);
   void find_stack_reads();    // lower_read.cpp
-  bool reads_register() const;
+  bool reads_register() const; // a probe_read of a field of the context that is done on the spot
   Result<bool> lower_read(); // a helper on the spot; false: it has to be called
   // lower_throw.cpp
   void return_thrown();

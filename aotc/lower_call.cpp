@@ -9,6 +9,8 @@
 
 #include <bpfaot/abi.h>
 
+#include <algorithm>
+
 namespace bpfaot::aotc {
 
 using bpf::HelperArg;
@@ -74,11 +76,12 @@ Status FunctionLowering::note_helper(const bpf::HelperInfo& helper) {
       if (map != nullptr && is_array(*map))
         guard = false; // arrays have no state but their values
       cpu |= map == nullptr || map->is_per_cpu() || map->type == bpf::MapType::perf_event_array;
-    } else if (argument.kind == Kind::ctx && helper.args[i] != HelperArg::ctx &&
-               !reads_register()) {
-      TRY(note_raw_context());
     }
   }
+  // On one path or on all.
+  const std::vector<bpf::InsnIndex>& raw = program_.facts().raw_ctx;
+  if (std::binary_search(raw.begin(), raw.end(), at_) && !reads_register())
+    TRY(note_raw_context());
   if (guard)
     result.flags |= BPFAOT_PROG_NEEDS_GUARD;
   if (cpu) {
@@ -96,7 +99,12 @@ Status FunctionLowering::note_raw_context() {
     return program_.fail_at(at_, Code::kUnsupportedCtx,
                             "the context of a packet is read as memory, where the kernel has "
                             "structures that do not exist here");
-  if (has_registers(program_.result.kind) &&
+  // libbpf's bpf_usdt_arg(): whoever fills the specifications of the arguments knows the registers of
+  // the machine that the program runs on.
+  const verifier::RegFact& from = fact(Reg{3});
+  const bool is_told_where = program_.result.kind == BPFAOT_KIND_USDT && from.kind == Kind::ctx &&
+                             !from.range.is_constant();
+  if (has_registers(program_.result.kind) && !is_told_where &&
       machine_of(program_.program().ctx_machine) != &program_.module.target())
     return program_.fail_at(
         at_, Code::kCtxNoCounterpart,

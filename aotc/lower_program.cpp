@@ -157,6 +157,8 @@ Result<LoweredProgram> lower_program(ModuleLowering& module,
   program.find_throws();
   for (uint32_t i = 0; i < functions.size(); ++i)
     TRY(FunctionLowering(program, bpf::FuncId(i)).run());
+  if (verified.facts().ctx_escapes)
+    program.result.flags |= BPFAOT_PROG_CTX_ESCAPES;
   if (verified.program().kind.is_return)
     program.result.flags |= BPFAOT_PROG_RETURN;
   if (verified.program().kind.optional)

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
 // probe_read and its kin, where the verifier knows that nothing can go wrong: a few bytes, their
-// number known, of the program's own stack, of a map's value or of a record. They are copied on the
+// number known, of the program's own stack, of a map's value, of a record, or a register of the context.
+// They are copied on the
 // spot, as loads and stores of the program would, so that what is copied need never have been in
 // memory.
 //
 // The verifier has checked where such a helper writes but not what it reads, which may be any
 // address. So the bounds are looked at here; and bytes of the stack that only such a read reads
 // count as unwritten, for which create_frame() asks.
-//
-// A read of one register of the context (PT_REGS_PARM1_CORE and its kin) is a load of the register that
-// means the same on the target, as a load by the instruction itself would be.
 #include "aotc/function_lowering.h"
 
+#include "aotc/context_layout.h"
 #include "bpf/helpers.h"
+
+#include <bpfaot/abi.h>
 
 #include <algorithm>
 #include <bit>
@@ -27,6 +28,24 @@ using verifier::Kind;
 constexpr uint64_t kMaxInline = 64;              // bytes; more is faster by minirt's loop of words
 constexpr int32_t kProbeReads[] = {4, 112, 113}; // probe_read, probe_read_user, probe_read_kernel
 constexpr Reg kTo{1}, kSize{2}, kFrom{3};
+
+// A field of the register file, which need not be where the object says: BPF_CORE_READ(ctx, di) and
+// the PT_REGS_*_CORE macros. Anything else of the context is not read on the spot.
+bool is_register(const bpf::Program& program, const verifier::RegFact& from, uint64_t bytes) {
+  const uint32_t kind = image_kind(program.kind);
+  if (!has_registers(kind) || !from.range.is_constant() || !std::has_single_bit(bytes) || bytes > 8)
+    return false;
+  const targets::Target* source = machine_of(program.ctx_machine);
+  if (source == nullptr)
+    return true; // which is a fault with a name of its own
+  const uint64_t offset = from.range.umin;
+  if (offset % bytes != 0 || offset >= uint64_t{source->pt_regs_size} + 16)
+    return false;
+  if (offset >= source->pt_regs_size)
+    return kind == BPFAOT_KIND_PERF_EVENT;
+  const targets::RegSlot* slot = targets::slot_at(*source, static_cast<uint32_t>(offset));
+  return slot != nullptr && offset + bytes <= slot->offset + slot->size;
+}
 
 // Bytes that the call at `insn` reads when it can be done on the spot, else 0.
 uint32_t inline_bytes(const bpf::Program& program, const verifier::Facts& facts,
@@ -46,6 +65,8 @@ uint32_t inline_bytes(const bpf::Program& program, const verifier::Facts& facts,
       (to.kind != Kind::stack && to.kind != Kind::map_value && to.kind != Kind::memory))
     return 0;
   const auto bytes = static_cast<int64_t>(size.range.umin);
+  if (from.kind == Kind::ctx)
+    return is_register(program, from, size.range.umin) ? static_cast<uint32_t>(bytes) : 0;
   if (from.kind == Kind::stack) {
     if (!from.func.valid() || from.range.smin != from.range.smax || from.range.smin >= 0)
       return 0;
@@ -77,29 +98,13 @@ void FunctionLowering::find_stack_reads() {
 }
 
 bool FunctionLowering::reads_register() const {
-  const auto* call = std::get_if<bpf::CallHelper>(&program_.program().at(at_).insn);
-  if (call == nullptr || std::find(std::begin(kProbeReads), std::end(kProbeReads), call->id) ==
-                             std::end(kProbeReads))
-    return false;
-  const verifier::RegFact &size = fact(kSize), &from = fact(kFrom), &to = fact(kTo);
-  const targets::Target* source = machine_of(program_.program().ctx_machine);
-  if (!has_registers(program_.result.kind) || source == nullptr || from.kind != Kind::ctx ||
-      !from.range.is_constant() || from.range.umin > UINT32_MAX || size.kind != Kind::scalar ||
-      !size.range.is_constant() || size.range.umin > 8 || !std::has_single_bit(size.range.umin))
-    return false;
-  if (to.maybe_null ||
-      (to.kind != Kind::stack && to.kind != Kind::map_value && to.kind != Kind::memory))
-    return false;
-  const targets::RegSlot* slot =
-      targets::slot_at(*source, static_cast<uint32_t>(from.range.umin));
-  return slot != nullptr && from.range.umin + size.range.umin <= uint64_t{slot->offset} + slot->size;
+  return fact(kFrom).kind == Kind::ctx &&
+         inline_bytes(program_.program(), program_.facts(), at_) != 0;
 }
 
 // Everything is loaded before anything is stored: the two may overlap.
 Result<bool> FunctionLowering::lower_read() {
-  const uint32_t bytes = reads_register()
-                             ? static_cast<uint32_t>(fact(kSize).range.umin)
-                             : inline_bytes(program_.program(), program_.facts(), at_);
+  const uint32_t bytes = inline_bytes(program_.program(), program_.facts(), at_);
   if (bytes == 0)
     return false;
   struct Part {

@@ -8,21 +8,29 @@
 #include "bpf/relocate.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace bpfaot::bpf {
 namespace {
 
-bool is_context_type(const Btf& btf, uint32_t id) {
+bool is_structure(const Btf& btf, uint32_t id, std::initializer_list<std::string_view> names) {
   const BtfType& type = btf.resolved(id);
-  const std::string_view name = core_essential_name(type.name);
   return type.kind == BtfKind::structure &&
-         (name == "pt_regs" || name == "user_pt_regs" || name == "user_regs_struct");
+         std::find(names.begin(), names.end(), core_essential_name(type.name)) != names.end();
+}
+
+bool is_register_type(const Btf& btf, uint32_t id) {
+  return is_structure(btf, id, {"pt_regs", "user_pt_regs", "user_regs_struct"});
+}
+
+bool is_context_type(const Btf& btf, uint32_t id) {
+  return is_register_type(btf, id) || is_structure(btf, id, {"bpf_perf_event_data"});
 }
 
 // By members that only one machine's layout has.
 CtxMachine machine_of_layout(const Btf& btf, uint32_t id) {
   const auto has = [&](std::string_view name) { return btf.find_member(id, name).has_value(); };
-  if (!is_context_type(btf, id))
+  if (!is_register_type(btf, id))
     return CtxMachine::unknown;
   if (has("di") || has("rdi"))
     return CtxMachine::x86_64;

@@ -81,7 +81,7 @@ struct KnownConfig {
 constexpr KnownConfig kKnownConfig[] = {
     {"LINUX_KERNEL_VERSION", 6 << 16 | 1 << 8},
     {"LINUX_HAS_BPF_COOKIE", 1},
-    {"LINUX_HAS_SYSCALL_WRAPPER", 1},
+    {"LINUX_HAS_SYSCALL_WRAPPER", 0}, // the context has the arguments themselves
 };
 
 void place_config(Object& object, const BtfType& variable, MapId id) {

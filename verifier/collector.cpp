@@ -207,6 +207,7 @@ Facts Collector::finish(uint64_t steps) const {
   facts.outputs = outputs_;
   facts.helpers.assign(helpers_.begin(), helpers_.end());
   facts.ctx_reads.assign(ctx_reads_.begin(), ctx_reads_.end());
+  facts.raw_ctx.assign(raw_ctx_.begin(), raw_ctx_.end());
   facts.ctx_escapes = ctx_escapes_;
   facts.steps = steps;
   return facts;

@@ -39,6 +39,7 @@ public:
   void unwritten(bpf::FuncId func, const StackBytes& bytes);
   void helper(int32_t id) { helpers_.insert(id); }
   void ctx_read(bpf::InsnIndex insn) { ctx_reads_.insert(insn); }
+  void raw_ctx(bpf::InsnIndex insn) { raw_ctx_.insert(insn); }
   void ctx_escapes() { ctx_escapes_ = true; }
   void output(bpf::InsnIndex insn, bpf::MapId map, uint64_t size_min, uint64_t size_max);
 
@@ -77,7 +78,7 @@ private:
   std::map<bpf::InsnIndex, std::pair<bool, uint32_t>> indirect_;
   std::vector<std::pair<uint32_t, bool>> arguments_;
   std::set<int32_t> helpers_;
-  std::set<bpf::InsnIndex> ctx_reads_;
+  std::set<bpf::InsnIndex> ctx_reads_, raw_ctx_;
   std::vector<OutputFact> outputs_;
   bool ctx_escapes_ = false;
 };

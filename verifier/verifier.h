@@ -111,7 +111,8 @@ struct Facts {
   std::vector<OutputFact> outputs;
   std::vector<int32_t> helpers;          // ids reached, sorted
   std::vector<bpf::InsnIndex> ctx_reads; // loads from the context
-  bool ctx_escapes = false;              // the context is passed to a helper
+  std::vector<bpf::InsnIndex> raw_ctx;   // calls that get the address of the context as memory
+  bool ctx_escapes = false;              // its address is a number or with a helper that knows it
   uint64_t steps = 0;                    // instructions walked
 };
 

@@ -137,7 +137,8 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
   switch (call.info->args[index]) {
   case HelperArg::none: return {};
   case HelperArg::anything:
-    forget_number(arg);
+    if (arg.type == Type::ctx)
+      facts_.raw_ctx(state_.pc);
     if (arg.type == Type::stack) // the helper may follow the address upwards through this frame
       touch_stack_read(arg, 0, kStackBytes);
     return {};
@@ -145,7 +146,8 @@ Status Walker::check_argument(CallContext& call, unsigned index) {
                           // legal
     if (call.info->is_kfunc() && !arg.is_scalar())
       return wrong("a number");
-    forget_number(arg);
+    if (arg.type == Type::ctx)
+      facts_.raw_ctx(state_.pc);
     return {};
   case HelperArg::ctx:
     if (arg.type != Type::ctx)

@@ -65,7 +65,34 @@ TEST(Context, reads_and_escapes_are_facts) {
     r0 = 0
     exit)");
   ASSERT_TRUE(escaped.accepted) << escaped.message;
-  EXPECT_TRUE(escaped.facts.ctx_escapes);
+  ASSERT_EQ(escaped.facts.raw_ctx.size(), 1u);
+  EXPECT_EQ(escaped.facts.raw_ctx[0].value, 5u);
+  EXPECT_FALSE(escaped.facts.ctx_escapes) << "the lowering sees the address";
+}
+
+TEST(Context, is_read_as_memory_where_it_is_the_address_on_one_path) {
+  const Outcome o = check(R"(
+    r6 = *(u64 *)(r1 +112)
+    r3 = r1
+    if r6 == 0 goto call
+    r3 = r6
+  call:
+    r1 = r10
+    r1 += -8
+    r2 = 8
+    call bpf_probe_read_kernel
+    r0 = 0
+    exit)");
+  ASSERT_TRUE(o.accepted) << o.message;
+  ASSERT_EQ(o.facts.raw_ctx.size(), 1u);
+  EXPECT_EQ(o.facts.raw_ctx[0].value, 7u);
+}
+
+TEST(Context, escapes_as_a_number) {
+  const Outcome o = check("r0 = r1\n exit");
+  ASSERT_TRUE(o.accepted) << o.message;
+  EXPECT_TRUE(o.facts.ctx_escapes);
+  EXPECT_TRUE(o.facts.raw_ctx.empty());
 }
 
 TEST(Stack, keeps_what_is_spilled) {
