@@ -105,7 +105,10 @@ std::optional<CoreField> find_core_field(const Btf& local, const CoreSpec& spec,
       const auto size = other.size_of(id);
       if (!size)
         return std::nullopt;
-      field.bit_off = uint64_t{step.member} * *size * 8;
+      const auto place = core_bits_at(0, step.member, *size);
+      if (!place)
+        return std::nullopt;
+      field.bit_off = *place;
       continue;
     }
     if (step.name.empty()) {
@@ -115,7 +118,10 @@ std::optional<CoreField> find_core_field(const Btf& local, const CoreSpec& spec,
       const auto size = other.size_of(array.target);
       if (!size)
         return std::nullopt;
-      field = {array.target, field.bit_off + uint64_t{step.member} * *size * 8, 0};
+      const auto place = core_bits_at(field.bit_off, step.member, *size);
+      if (!place)
+        return std::nullopt;
+      field = {array.target, *place, 0};
       in_flexible = false;
     } else {
       const BtfMember& mine = local.members(local.type(step.container))[step.member];

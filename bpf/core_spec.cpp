@@ -24,7 +24,10 @@ Result<CoreSpec> read_field_spec(const Btf& btf, const CoreRecord& record,
   if (!root_size)
     return malformed_core_access(record, "starts from a type without a size");
   spec.steps.push_back({id, access[0], {}});
-  spec.field.bit_off = uint64_t{access[0]} * *root_size * 8;
+  const auto first = core_bits_at(0, access[0], *root_size);
+  if (!first)
+    return malformed_core_access(record, "leads too far");
+  spec.field.bit_off = *first;
   spec.field.type = record.type;
   CoreStep last_member{0, 0, {}}; // the member that an array was reached by
   for (size_t i = 1; i < access.size(); ++i) {
@@ -35,7 +38,10 @@ Result<CoreSpec> read_field_spec(const Btf& btf, const CoreRecord& record,
       if (!size || (beyond && !(last_member.container != 0 && is_flexible(btf, last_member, type))))
         return malformed_core_access(record, "leads to an element that does not exist");
       spec.steps.push_back({id, access[i], {}});
-      spec.field = {type.target, spec.field.bit_off + uint64_t{access[i]} * *size * 8, 0};
+      const auto place = core_bits_at(spec.field.bit_off, access[i], *size);
+      if (!place)
+        return malformed_core_access(record, "leads too far");
+      spec.field = {type.target, *place, 0};
       last_member = {};
     } else {
       const auto members = btf.members(type);
@@ -55,6 +61,14 @@ Result<CoreSpec> read_field_spec(const Btf& btf, const CoreRecord& record,
 }
 
 } // namespace
+
+std::optional<uint64_t> core_bits_at(uint64_t bit_off, uint32_t index, uint64_t size) {
+  if (size > kMaxBits || bit_off > kMaxBits)
+    return std::nullopt;
+  if (size != 0 && index > (kMaxBits - bit_off) / (size * 8))
+    return std::nullopt;
+  return bit_off + index * size * 8;
+}
 
 Result<CoreSpec> read_core_spec(const Btf& btf, const CoreRecord& record) {
   const auto access = TRY(parse_core_access(record));

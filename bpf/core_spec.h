@@ -52,6 +52,9 @@ bool do_core_types_match(const Btf& local, uint32_t local_id, const Btf& other, 
 
 // The values that records of the field kinds ask for. Nothing for a bit field that no load of at
 // most 8 bytes covers, and for a type without a size.
+// `bit_off` plus that many elements of `size` bytes; nothing when that is far beyond any type.
+std::optional<uint64_t> core_bits_at(uint64_t bit_off, uint32_t index, uint64_t size);
+
 std::optional<uint64_t> core_field_value(const Btf& btf, CoreKind kind, const CoreField& field);
 
 } // namespace bpfaot::bpf

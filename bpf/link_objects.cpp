@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// libbpf's linker was made for objects of one's own compiler. It runs in a child, with a limit of
-// processor time: what makes it crash or never end is an error of the input here.
+// libbpf's linker was made for objects of one's own compiler. It runs in a child, with limits of
+// processor time, memory and output: what makes it crash, grow or never end is an error of the input
+// here.
 #include "bpf/link_objects.h"
 
 #include "bpf/bytes.h"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -24,7 +26,6 @@
 namespace bpfaot::bpf {
 namespace {
 
-constexpr rlim_t kSeconds = 30;
 constexpr uint64_t kMaxAlignment = 4096; // the linker pads to it
 constexpr size_t kMaxText = 8192;
 
@@ -104,20 +105,56 @@ int log_line(enum libbpf_print_level level, const char* format, va_list argument
   return level == LIBBPF_WARN ? vdprintf(child_log, format, arguments) : 0;
 }
 
+// Bytes of addresses that this process has, 0 when it cannot be known.
+uint64_t mapped_bytes() {
+  unsigned long long pages = 0;
+  FILE* file = std::fopen("/proc/self/statm", "re");
+  if (file == nullptr)
+    return 0;
+  const bool read = std::fscanf(file, "%llu", &pages) == 1;
+  std::fclose(file);
+  return read ? pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+// A limit that the user has set already stays.
+void limit(__rlimit_resource resource, uint64_t most) {
+  rlimit own{};
+  getrlimit(resource, &own);
+  own.rlim_max = std::min<rlim_t>(own.rlim_max, most + 1); // so that the signal of the limit comes first
+  own.rlim_cur = std::min<rlim_t>(own.rlim_max, most);
+  setrlimit(resource, &own);
+}
+
+enum ChildStatus : int { kLinked = 0, kRefused = 1, kNoMemory = 2 };
+
 [[noreturn]] void link_in_child(std::span<const MemoryFile> inputs, const MemoryFile& output,
-                                const MemoryFile& log) {
-  const rlimit seconds{kSeconds, kSeconds};
-  setrlimit(RLIMIT_CPU, &seconds);
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
+                                const MemoryFile& log, const LinkLimits& limits) {
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_CPU, limits.seconds);
+  limit(RLIMIT_FSIZE, limits.output);
+  if (const uint64_t mapped = mapped_bytes(); mapped != 0)
+    limit(RLIMIT_AS, mapped + limits.memory);
   child_log = log.fd();
   libbpf_set_print(log_line);
   bpf_linker* linker = bpf_linker__new(output.path().c_str(), nullptr);
-  bool fine = linker != nullptr;
+  int error = linker == nullptr ? -errno : 0;
   for (const MemoryFile& input : inputs)
-    fine = fine && bpf_linker__add_file(linker, input.path().c_str(), nullptr) == 0;
-  fine = fine && bpf_linker__finalize(linker) == 0;
-  _exit(fine ? 0 : 1);
+    if (error == 0)
+      error = bpf_linker__add_file(linker, input.path().c_str(), nullptr);
+  if (error == 0)
+    error = bpf_linker__finalize(linker);
+  _exit(error == 0 ? kLinked : error == -ENOMEM || errno == ENOMEM ? kNoMemory : kRefused);
+}
+
+// Which limit ended the child, "" when none did.
+std::string exceeded(int status, const LinkLimits& limits) {
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMemory)
+    return "more than " + std::to_string(limits.memory >> 20) + " MB of memory";
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+    return "more than " + std::to_string(limits.seconds) + " s of processor time";
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ)
+    return "more than " + std::to_string(limits.output >> 20) + " MB of output";
+  return "";
 }
 
 // "libbpf: global 'x': …\nlibbpf: …" with the names that the user gave the files.
@@ -140,7 +177,8 @@ std::string readable(const MemoryFile& log, std::span<const MemoryFile> inputs,
 
 } // namespace
 
-Result<std::vector<uint8_t>> link_objects(std::span<const std::string> paths) {
+Result<std::vector<uint8_t>> link_objects(std::span<const std::string> paths,
+                                          const LinkLimits& limits) {
   std::vector<MemoryFile> inputs;
   for (const std::string& path : paths) {
     const Object object = TRY(read_object_file(path));
@@ -158,19 +196,22 @@ Result<std::vector<uint8_t>> link_objects(std::span<const std::string> paths) {
   if (child < 0)
     return system_error("no process can be started");
   if (child == 0)
-    link_in_child(inputs, output, log);
+    link_in_child(inputs, output, log, limits);
   int status = 0;
   while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR)
       return system_error("the linker cannot be waited for");
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kLinked)
     return output.content();
-  std::string why = readable(log, inputs, paths);
-  if (WIFSIGNALED(status))
-    why += (why.empty() ? "" : "; ") + std::string("libbpf's linker did not survive them");
   std::string names;
   for (const std::string& path : paths)
     names += (names.empty() ? "" : ", ") + path;
+  if (const std::string what = exceeded(status, limits); !what.empty())
+    return Failure(make_error(Code::kObjectsLimit, "linking the objects into one takes " + what)
+                       .about(names));
+  std::string why = readable(log, inputs, paths);
+  if (WIFSIGNALED(status))
+    why += (why.empty() ? "" : "; ") + std::string("libbpf's linker did not survive them");
   return Failure(
       make_error(Code::kObjectsConflict, "the objects cannot be linked into one: " +
                                              (why.empty() ? "libbpf gives no reason" : why))

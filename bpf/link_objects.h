@@ -14,9 +14,17 @@
 
 namespace bpfaot::bpf {
 
+// What the linker's process may use: far more than the objects of any program.
+struct LinkLimits {
+  uint64_t seconds = 30;           // of processor time
+  uint64_t memory = uint64_t{1} << 30; // bytes, beyond what this process has already
+  uint64_t output = uint64_t{1} << 28;
+};
+
 // The bytes of the linked object; at least two paths. Each file is read by our own reader first,
 // and libbpf sees the bytes that were checked, in a process of its own. What it says against them
-// is the message. [io] [objects-conflict], and the codes of read_object()
-Result<std::vector<uint8_t>> link_objects(std::span<const std::string> paths);
+// is the message. [io] [objects-conflict] [objects-limit], and the codes of read_object()
+Result<std::vector<uint8_t>> link_objects(std::span<const std::string> paths,
+                                          const LinkLimits& limits = {});
 
 } // namespace bpfaot::bpf

@@ -218,6 +218,20 @@ TEST(Core, RecordsThatDoNotFitTheTypesAreRefused) {
   for (const char* access : {"", "x", "0:", ":", "0:99", "0:0:0", "0:14:4", "0:16:16",
                              "4294967295:0", "99999999999", "-1", "0 "})
     EXPECT_FALSE(ask(CoreKind::field_byte_offset, "shapes", access)) << access;
+  // 2^29 of these are 2^64 bits and more: nothing wraps to a small offset.
+  const auto size = read("core")->btf.size_of(
+      read("core")->btf.find(BtfKind::structure, "shapes").value_or(0));
+  ASSERT_TRUE(size);
+  for (uint64_t count = 1; count <= UINT32_MAX; count *= 2)
+    for (const CoreKind kind : {CoreKind::field_byte_offset, CoreKind::field_exists}) {
+      const bool is_near = count * *size * 8 <= uint64_t{1} << 36;
+      EXPECT_EQ(ask(kind, "shapes", std::to_string(count)).has_value(), is_near) << count;
+    }
+  EXPECT_EQ(core_bits_at(0, UINT32_MAX, UINT32_MAX), std::nullopt);
+  EXPECT_EQ(core_bits_at(0, 1u << 31, uint64_t{1} << 30), std::nullopt) << "2^64 bits";
+  EXPECT_EQ(core_bits_at(uint64_t{1} << 36, 1, 1), std::nullopt);
+  EXPECT_EQ(core_bits_at(8, 3, 4), 104u);
+  EXPECT_EQ(core_bits_at(8, UINT32_MAX, 0), 8u);
   EXPECT_FALSE(ask(CoreKind::type_size, "shapes", "0:1"));
   EXPECT_FALSE(ask(CoreKind::type_exists, "shapes", "1"));
   EXPECT_FALSE(ask(CoreKind::enumval_value, "shapes", "0"));
