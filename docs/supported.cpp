@@ -66,6 +66,7 @@ void print_maps() {
                   return upper;
                 }().c_str(),
                 map.per_cpu                                     ? "one for each CPU slot"
+                : map.map_class == bpf::map_class::user_ringbuf ? "records from outside"
                 : (map.map_class & bpf::map_class::keyed) != 0  ? "shared by all CPUs"
                 : map.map_class == bpf::map_class::queue_stack  ? "in order, without keys"
                 : map.map_class == bpf::map_class::stack_trace  ? "stacks by their hash"

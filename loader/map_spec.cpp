@@ -85,6 +85,7 @@ Status apply(const Image& image, const MapOverride& wanted, bpfaot_map* map) {
 void fill_defaults(bpfaot_map* map) {
   switch (map->type) {
   case kMapRingbuf:
+  case kMapUserRingbuf:
     if (map->max_entries == 0)
       map->max_entries = kDefaultRingSize;
     break;

@@ -40,7 +40,7 @@ bool is_queue(uint32_t type);
 constexpr uint32_t kMapHash = 1, kMapArray = 2, kMapPerfEventArray = 4, kMapPercpuHash = 5,
                    kMapPercpuArray = 6, kMapStackTrace = 7, kMapCgroupArray = 8, kMapLruHash = 9,
                    kMapLruPercpuHash = 10, kMapQueue = 22, kMapStack = 23,
-                   kMapRingbuf = 27; // enum bpf_map_type
+                   kMapRingbuf = 27, kMapUserRingbuf = 31; // enum bpf_map_type
 constexpr uint32_t kDefaultRingSize = 256 << 10;
 
 } // namespace bpfaot::loader

@@ -1,36 +1,30 @@
 /* SPDX-License-Identifier: MIT
  *
- * Dynptrs: a piece of memory whose bounds are known at run time only. The sixteen bytes of struct
- * bpf_dynptr are what follows; they lie in the stack of the program, where nothing but these
- * functions touches them (verifier/typestate.h), so what is read from them is trusted.
+ * Dynptrs: a piece of memory whose bounds are known at run time only. They lie in the stack of the
+ * program, where nothing but these functions touches them (verifier/typestate.h), so what is read
+ * from them is trusted.
  */
+#include "minirt/dynptr.h"
 #include "minirt/helpers.h"
 #include "minirt/rt.h"
 
-struct dynptr {
-  uint8_t* data; /* null: of nothing */
-  uint32_t size; /* of the piece; the highest bit: is not written */
-  uint32_t offset;
-};
-
 #define DYNPTR_READ_ONLY (UINT32_C(1) << 31)
-enum { kMostBytes = (1 << 24) - 1 };
 
-RT_INLINE uint32_t dynptr_bytes(const struct dynptr* d) {
-  return d->size & kMostBytes;
+RT_INLINE uint32_t dynptr_bytes(const struct rt_dynptr* d) {
+  return d->size & RT_DYNPTR_MOST;
 }
 
-RT_INLINE bool dynptr_has(const struct dynptr* d, uint32_t offset, uint32_t size) {
+RT_INLINE bool dynptr_has(const struct rt_dynptr* d, uint32_t offset, uint32_t size) {
   uint32_t bytes = dynptr_bytes(d);
   return size <= bytes && offset <= bytes - size;
 }
 
-RT_INLINE void dynptr_clear(struct dynptr* d) {
+RT_INLINE void dynptr_clear(struct rt_dynptr* d) {
   d->data = NULL;
   d->size = d->offset = 0;
 }
 
-RT_INLINE void dynptr_make(struct dynptr* d, void* data, uint32_t size) {
+RT_INLINE void dynptr_make(struct rt_dynptr* d, void* data, uint32_t size) {
   d->data = data;
   d->size = size;
   d->offset = 0;
@@ -40,7 +34,7 @@ RT_HELPER uint64_t __bpfaot_rt_dynptr_from_mem(rt_env* env, void* data, uint64_t
                                                uint64_t flags, void* dynptr) {
   (void)env;
   dynptr_clear(dynptr);
-  if ((uint32_t)size > kMostBytes)
+  if ((uint32_t)size > RT_DYNPTR_MOST)
     return (uint64_t)-RT_E2BIG;
   if (flags)
     return (uint64_t)-RT_EINVAL;
@@ -54,7 +48,7 @@ RT_HELPER uint64_t __bpfaot_rt_ringbuf_reserve_dynptr(rt_env* env, rt_desc* map,
   dynptr_clear(dynptr);
   if (flags)
     return (uint64_t)-RT_EINVAL;
-  if ((uint32_t)size > kMostBytes)
+  if ((uint32_t)size > RT_DYNPTR_MOST)
     return (uint64_t)-RT_E2BIG;
   record = __bpfaot_rt_ringbuf_reserve(env, map, (uint32_t)size, 0);
   if (!record)
@@ -64,14 +58,14 @@ RT_HELPER uint64_t __bpfaot_rt_ringbuf_reserve_dynptr(rt_env* env, rt_desc* map,
 }
 
 RT_HELPER void __bpfaot_rt_ringbuf_submit_dynptr(rt_env* env, void* dynptr, uint64_t flags) {
-  struct dynptr* d = dynptr;
+  struct rt_dynptr* d = dynptr;
   if (d->data)
     __bpfaot_rt_ringbuf_submit(env, d->data, flags);
   dynptr_clear(d);
 }
 
 RT_HELPER void __bpfaot_rt_ringbuf_discard_dynptr(rt_env* env, void* dynptr, uint64_t flags) {
-  struct dynptr* d = dynptr;
+  struct rt_dynptr* d = dynptr;
   if (d->data)
     __bpfaot_rt_ringbuf_discard(env, d->data, flags);
   dynptr_clear(d);
@@ -79,7 +73,7 @@ RT_HELPER void __bpfaot_rt_ringbuf_discard_dynptr(rt_env* env, void* dynptr, uin
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_read(rt_env* env, void* to, uint64_t size, const void* dynptr,
                                            uint64_t offset, uint64_t flags) {
-  const struct dynptr* d = dynptr;
+  const struct rt_dynptr* d = dynptr;
   (void)env;
   if (!d->data || flags)
     return (uint64_t)-RT_EINVAL;
@@ -91,7 +85,7 @@ RT_HELPER uint64_t __bpfaot_rt_dynptr_read(rt_env* env, void* to, uint64_t size,
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_write(rt_env* env, const void* dynptr, uint64_t offset,
                                             const void* from, uint64_t size, uint64_t flags) {
-  const struct dynptr* d = dynptr;
+  const struct rt_dynptr* d = dynptr;
   (void)env;
   if (!d->data || (d->size & DYNPTR_READ_ONLY))
     return (uint64_t)-RT_EINVAL;
@@ -103,7 +97,7 @@ RT_HELPER uint64_t __bpfaot_rt_dynptr_write(rt_env* env, const void* dynptr, uin
   return 0;
 }
 
-RT_INLINE void* dynptr_piece(const struct dynptr* d, uint32_t offset, uint32_t size, bool writes) {
+RT_INLINE void* dynptr_piece(const struct rt_dynptr* d, uint32_t offset, uint32_t size, bool writes) {
   if (!d->data || !dynptr_has(d, offset, size) || (writes && (d->size & DYNPTR_READ_ONLY)))
     return NULL;
   return d->data + d->offset + offset;
@@ -131,26 +125,26 @@ RT_HELPER void* __bpfaot_rt_dynptr_slice_rdwr(rt_env* env, const void* dynptr, u
 }
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_size(rt_env* env, const void* dynptr) {
-  const struct dynptr* d = dynptr;
+  const struct rt_dynptr* d = dynptr;
   (void)env;
   return d->data ? dynptr_bytes(d) : (uint32_t)-RT_EINVAL;
 }
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_is_null(rt_env* env, const void* dynptr) {
-  const struct dynptr* d = dynptr;
+  const struct rt_dynptr* d = dynptr;
   (void)env;
   return !d->data;
 }
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_is_rdonly(rt_env* env, const void* dynptr) {
-  const struct dynptr* d = dynptr;
+  const struct rt_dynptr* d = dynptr;
   (void)env;
   return d->data && (d->size & DYNPTR_READ_ONLY);
 }
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_adjust(rt_env* env, void* dynptr, uint64_t begin,
                                              uint64_t end) {
-  struct dynptr* d = dynptr;
+  struct rt_dynptr* d = dynptr;
   uint32_t from = (uint32_t)begin, to = (uint32_t)end;
   (void)env;
   if (!d->data || from > to)
@@ -163,8 +157,8 @@ RT_HELPER uint64_t __bpfaot_rt_dynptr_adjust(rt_env* env, void* dynptr, uint64_t
 }
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_clone(rt_env* env, const void* dynptr, void* clone) {
-  const struct dynptr* d = dynptr;
-  struct dynptr* c = clone;
+  const struct rt_dynptr* d = dynptr;
+  struct rt_dynptr* c = clone;
   (void)env;
   c->data = d->data;
   c->size = d->size;

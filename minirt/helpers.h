@@ -86,6 +86,8 @@ uint64_t __bpfaot_rt_loop(rt_env* env, uint64_t count, rt_callback* callback, vo
                           uint64_t flags);
 uint64_t __bpfaot_rt_for_each_map_elem(rt_env* env, rt_desc* map, rt_callback* callback, void* ctx,
                                        uint64_t flags);
+uint64_t __bpfaot_rt_user_ringbuf_drain(rt_env* env, rt_desc* map, rt_callback* callback, void* ctx,
+                                        uint64_t flags);
 
 /* Objects that programs keep in their stack. */
 uint64_t __bpfaot_rt_iter_num_new(rt_env* env, void* iterator, uint64_t first, uint64_t end);

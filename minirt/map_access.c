@@ -9,6 +9,7 @@
 #include "minirt/queue.h"
 #include "minirt/ring.h"
 #include "minirt/stack_trace.h"
+#include "minirt/user_ring.h"
 
 enum { /* map_flags of BPF_MAP_CREATE */
        kNoPrealloc = 1u << 0,
@@ -148,6 +149,19 @@ static int layout_ringbuf(struct bpfaot_map_header* h) {
   return 0;
 }
 
+static int layout_user_ring(struct bpfaot_map_header* h) {
+  uint32_t size = h->max_entries;
+  if (h->key_size || h->value_size || (h->map_flags & ~(uint32_t)kNumaNode) || size < kPage ||
+      (size & (size - 1)))
+    return -RT_EINVAL;
+  if (size > RT_RING_MAX)
+    return -RT_E2BIG;
+  h->aux[RT_USER_RING_SIZE] = size;
+  h->aux[RT_USER_RING_DATA] = round_up(sizeof(struct rt_user_ring_head), kPage);
+  h->data_size = h->aux[RT_USER_RING_DATA] + 2 * (uint64_t)size;
+  return 0;
+}
+
 /* The kernel has a buffer per CPU whose size the reader chooses; here it is one of this size. */
 enum { kPerfRing = 1 << 20 };
 
@@ -183,6 +197,8 @@ int bpfaot_map_layout(struct bpfaot_map_header* h) {
     result = layout_stack_trace(h);
   else if (h->type == RT_MAP_RINGBUF)
     result = layout_ringbuf(h);
+  else if (h->type == RT_MAP_USER_RINGBUF)
+    result = layout_user_ring(h);
   else if (h->type == RT_MAP_PERF_EVENT_ARRAY || h->type == RT_MAP_CGROUP_ARRAY)
     result = layout_file_array(h);
   if (result)
@@ -309,4 +325,10 @@ int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_nu
   if (rt_is_queue(m.type))
     return -RT_EINVAL;
   return -RT_EOPNOTSUPP;
+}
+
+int bpfaot_user_ring_push(const struct bpfaot_map_view* map, const void* record, uint64_t size) {
+  if (map->header->type != RT_MAP_USER_RINGBUF)
+    return -RT_EINVAL;
+  return (int)rt_user_ring_push(map->header, map->data, record, size);
 }

@@ -43,6 +43,10 @@ int bpfaot_map_push(const struct bpfaot_map_view* map, const void* value, uint64
 int bpfaot_map_pop(const struct bpfaot_map_view* map, void* value);
 int bpfaot_map_peek(const struct bpfaot_map_view* map, void* value, uint64_t index);
 
+/* A record for programs that drain a user ring buffer: -ENOSPC when it is full, -E2BIG when it never
+ * fits. One producer at a time. */
+int bpfaot_user_ring_push(const struct bpfaot_map_view* map, const void* record, uint64_t size);
+
 /* Iteration as BPF_MAP_GET_NEXT_KEY: a null or unknown key gives the first one; -ENOENT at the
  * end. `next` has room for key_size bytes. */
 int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_null, void* next);

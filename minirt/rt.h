@@ -64,6 +64,7 @@ enum {
   RT_ENOSPC = 28,
   RT_ERANGE = 34,
   RT_ENOSYS = 38,
+  RT_ENODATA = 61,
   RT_EOPNOTSUPP = 95,
   RT_ENOTSUPP = 524, /* the kernel's own, not of errno.h */
 };
@@ -81,6 +82,7 @@ enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */
        RT_MAP_QUEUE = 22,
        RT_MAP_STACK = 23,
        RT_MAP_RINGBUF = 27,
+       RT_MAP_USER_RINGBUF = 31,
 };
 
 enum { RT_BPF_ANY = 0, RT_BPF_NOEXIST = 1, RT_BPF_EXIST = 2, RT_BPF_F_LOCK = 4 };

@@ -4,7 +4,7 @@ bpfaot_test(test_minirt
   SOURCES unit/minirt/runtime.cpp unit/minirt/array_test.cpp unit/minirt/hash_test.cpp
     unit/minirt/ring_test.cpp unit/minirt/task_test.cpp unit/minirt/task_read_test.cpp unit/minirt/probe_read_test.cpp
     unit/minirt/printk_test.cpp unit/minirt/entry_test.cpp
-    unit/minirt/queue_test.cpp
+    unit/minirt/queue_test.cpp unit/minirt/user_ring_test.cpp unit/minirt/dynptr_test.cpp
   USES minirt_native LABELS unit)
 bpfaot_test(test_minirt_stress
   SOURCES unit/minirt/runtime.cpp unit/minirt/stress_test.cpp unit/minirt/kill_test.cpp
@@ -28,7 +28,7 @@ foreach(machine IN ITEMS aarch64 riscv64)
   endif()
   set(program ${CMAKE_BINARY_DIR}/tests/minirt_${machine})
   set(sources ${CMAKE_CURRENT_SOURCE_DIR}/unit/minirt/foreign.c)
-  foreach(source IN ITEMS memory entry task task_read maps hash queue stack_trace ring probe_read printk map_access)
+  foreach(source IN ITEMS memory entry task task_read maps hash queue stack_trace ring user_ring probe_read printk map_access)
     list(APPEND sources ${PROJECT_SOURCE_DIR}/minirt/${source}.c)
   endforeach()
   add_custom_command(OUTPUT ${program}

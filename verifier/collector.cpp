@@ -34,6 +34,7 @@ Kind kind_of(const RegState& reg) {
   case Type::stack: return Kind::stack;
   case Type::memory: return Kind::memory;
   case Type::function: return Kind::function;
+  case Type::dynptr: return Kind::pointer;
   case Type::packet:
   case Type::packet_meta:
   case Type::packet_end: return Kind::packet;

@@ -186,8 +186,7 @@ private:
     const BtfType& pointee = btf_.resolved(type.target);
     if ((pointee.kind == BtfKind::structure || pointee.kind == BtfKind::forward) &&
         pointee.name == "bpf_dynptr")
-      return Failure(make_error(Code::kUnsupportedGlobalArg, which + " is a dynptr")
-                         .values(type_name, "a number, the context, or memory of a known size"));
+      return Parameter{.pass = Pass::dynptr};
     const bool is_sized = pointee.kind != BtfKind::function_proto;
     const std::optional<uint32_t> size = is_sized ? btf_.size_of(type.target) : std::nullopt;
     if (!size)

@@ -14,7 +14,7 @@
 
 namespace bpfaot::verifier {
 
-enum class Pass : uint8_t { scalar, ctx, memory };
+enum class Pass : uint8_t { scalar, ctx, memory, dynptr };
 
 struct Parameter {
   Pass pass = Pass::scalar;

@@ -64,6 +64,7 @@ std::string Walker::describe(const RegState& reg) const {
     return std::string("a pointer into the packet") +
            (reg.type == Type::packet_meta ? "'s metadata" : "") + offset() + " (" +
            std::to_string(reg.size) + " bytes are known to be there)";
+  case Type::dynptr: return "a dynptr that a helper or caller lends";
   case Type::packet_end: return "the end of the packet";
   }
   return {};

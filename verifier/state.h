@@ -34,6 +34,7 @@ enum class Type : uint8_t {
   packet,
   packet_meta,
   packet_end,
+  dynptr, // lent by a helper that calls back, or by a caller: `owner` is which
 };
 
 struct RegState {
@@ -130,6 +131,7 @@ struct Frame {
   uint32_t helper_call = 0; // callbacks: which call of the helper, and how often it has called back
   uint32_t calls = 0;
   int32_t helper = 0; // callbacks: who calls
+  uint32_t lent = 0;  // callbacks: the dynptr that they get, 0 = none
   uint32_t last_id_at_entry = 0; // callbacks: references with a greater id are of this call
 
   bool operator==(const Frame&) const = default;

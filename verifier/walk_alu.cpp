@@ -140,6 +140,7 @@ Status Walker::move_pointer(const Alu& insn, const RegState& pointer, const Scal
                  "a comparison with null before it");
   const bool by_zero = amount.is_constant() && amount.umin == 0;
   if ((pointer.type == Type::map_handle || pointer.type == Type::function ||
+       pointer.type == Type::dynptr ||
        pointer.type == Type::packet_end) &&
       !by_zero)
     return error(Code::kPtrArith, "arithmetic on something that is not memory", found,

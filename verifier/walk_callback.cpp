@@ -11,6 +11,7 @@
 // the walk too, which keeps numbers that widening would lose. Calls are counted in that walk alone:
 // a state covers only those that no more calls may follow than follow it, so counting costs time.
 #include "bpf/object.h"
+#include "verifier/typestate.h"
 #include "verifier/walker.h"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace {
 
 using namespace bpf;
 
-constexpr int32_t kForEach = 164, kLoop = 181;
+constexpr int32_t kForEach = 164, kLoop = 181, kDrain = 209;
 // More calls than this are as good as any number of them.
 constexpr uint64_t kMostCounted = 1 << 16;
 
@@ -99,6 +100,11 @@ Status Walker::enter_callback(State& state, const HelperInfo& info, uint64_t ite
     frame.regs[2].read_only = true;
     frame.regs[3] = RegState::pointer(Type::map_value, map_id);
     frame.regs[4] = caller.regs[3];
+  } else if (info.id == kDrain) {
+    frame.lent = new_id();
+    frame.regs[1] = RegState::pointer(Type::dynptr, 0);
+    frame.regs[1].owner = frame.lent;
+    frame.regs[2] = caller.regs[3];
   } else {
     frame.regs[1] = RegState::scalar({});
     frame.regs[2] = caller.regs[3];
@@ -123,6 +129,8 @@ Status Walker::leave_callback() {
   const uint64_t iteration = frame.iteration;
   const HelperCall helper_call{frame.helper_call, frame.calls};
   const HelperInfo* info = find_helper(frame.helper);
+  if (frame.lent != 0)
+    end_object(state_, frame.lent);
   state_.frames.pop_back();
   state_.pc = call;
   moved_ = true;

@@ -111,6 +111,10 @@ Status Walker::pass_argument(FuncId callee, const Global& info, uint8_t index) {
     if (arg.type == Type::ctx && arg.value == Scalar::constant(0))
       return {};
     return wrong(Code::kGlobalFunction, "the context as it was passed");
+  case Pass::dynptr: {
+    CallContext call;
+    return check_object_argument(call, r, StackObject::Kind::dynptr);
+  }
   case Pass::memory: break;
   }
   if (arg.is_zero() && parameter.maybe_null)
@@ -160,6 +164,10 @@ State Walker::entry_of(FuncId function) {
     switch (parameter.pass) {
     case Pass::scalar: reg = RegState::scalar({}); break;
     case Pass::ctx: reg = RegState::pointer(Type::ctx, 0); break;
+    case Pass::dynptr:
+      reg = RegState::pointer(Type::dynptr, 0);
+      reg.owner = new_id();
+      break;
     case Pass::memory:
       reg = RegState::pointer(Type::memory, MapId().value);
       reg.size = parameter.size;

@@ -45,7 +45,8 @@ Status Walker::check_pointer(Reg base, Access access) {
   if (r.type == Type::map_handle && access == Access::read)
     return error(Code::kUnsupportedMapField, "reading the fields of a map is not supported", found,
                  "a pointer to memory");
-  if (r.type == Type::map_handle || r.type == Type::function || r.type == Type::packet_end)
+  if (r.type == Type::map_handle || r.type == Type::function || r.type == Type::packet_end ||
+      r.type == Type::dynptr)
     return error(Code::kNotPointer, name(base) + " cannot be accessed as memory", found,
                  "a pointer to memory");
   // The context is laid out anew for the machine and the kind, other memory is not.

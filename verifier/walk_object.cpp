@@ -47,6 +47,14 @@ Status Walker::check_new_object(CallContext& call, Reg r, StackObject::Kind kind
 
 // An object that exists.
 Status Walker::check_object_argument(CallContext& call, Reg r, StackObject::Kind kind) {
+  if (const RegState& arg = state_.reg(r);
+      arg.type == Type::dynptr && kind == StackObject::Kind::dynptr) {
+    call.object = {};
+    call.object.kind = kind;
+    call.object.source = StackObject::Source::memory;
+    call.object.id = arg.owner;
+    return {};
+  }
   call.place = TRY(object_place(r, kind));
   const StackObject* object = find_object(state_.frames[call.place.frame], call.place.offset);
   if (object == nullptr || object->kind != kind)

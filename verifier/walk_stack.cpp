@@ -152,9 +152,10 @@ Status Walker::write_stack(const RegState& base, int64_t off, uint32_t size,
       return error(Code::kStackEscape, "a pointer to the stack is stored into a caller's frame",
                    describe(value), "a value that outlives the call");
     const bool is_key = value.type == Type::memory && value.read_only && value.owner == 0;
-    if (is_key && callers) // the helper that calls back has it on its stack
-      return error(Code::kStackEscape, "a pointer to the key is stored into a caller's frame",
-                   describe(value), "a copy of the key");
+    // The helper that calls back has it on its stack.
+    if ((is_key || value.type == Type::dynptr) && callers)
+      return error(Code::kStackEscape, "what a helper lends is stored into a caller's frame",
+                   describe(value), "a copy of its contents");
   }
   if (!exact) {
     forget_number(value);

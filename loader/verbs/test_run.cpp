@@ -9,6 +9,8 @@
 #include "support/files.h"
 #include "support/json.h"
 
+#include <cerrno>
+
 namespace bpfaot::loader {
 namespace {
 
@@ -21,6 +23,7 @@ std::vector<std::string> command_line(const ParsedArguments& arguments) {
     case kSetOption: words.push_back("--set=" + option.value); break;
     case kMapSpecOption: words.push_back("--map=" + option.value); break;
     case kProgramOption: words.push_back("--program=" + option.value); break;
+    case kPushOption: words.push_back("--push=" + option.value); break;
     case kDataInOption: words.push_back("--data-in=" + option.value); break;
     case kDataOutOption: words.push_back("--data-out=" + option.value); break;
     case kRepeatOption: words.push_back("--repeat=" + option.value); break;
@@ -30,6 +33,24 @@ std::vector<std::string> command_line(const ParsedArguments& arguments) {
     }
   words.insert(words.end(), arguments.positional.begin(), arguments.positional.end());
   return words;
+}
+
+// --push NAME=FILE: the contents of FILE as one record.
+Status push_record(const Image& image, const Session& session, const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return fail(Code::kUsage, "--push " + text + ": the form is --push NAME=FILE");
+  const std::string name = text.substr(0, equals);
+  const bpfaot_map_view view = session.view(TRY(image.find_map(name)));
+  const std::vector<uint8_t> record = TRY(read_file(text.substr(equals + 1), kMaxTestData));
+  switch (bpfaot_user_ring_push(&view, record.data(), record.size())) {
+  case 0: return {};
+  case -E2BIG:
+  case -ENOSPC:
+    return fail(Code::kMapSpec, "map " + name + " has no room for a record of " +
+                                    std::to_string(record.size()) + " bytes");
+  default: return fail(Code::kMapSpec, "map " + name + " is no user ring buffer");
+  }
 }
 
 std::string result_text(const TestResult& result, bool as_json) {
@@ -73,6 +94,8 @@ Result<int> run_test_run(const ParsedArguments& arguments, const Console& consol
   for (const std::string& text : option_values(arguments, kSetOption))
     options.settings.push_back(TRY(parse_setting(text)));
   const Session session = TRY(Session::create(image, options));
+  for (const std::string& text : option_values(arguments, kPushOption))
+    TRY(push_record(image, session, text));
   const TestResult result = TRY(run_on_buffer(image, session, program, data, repeat));
   if (arguments.has(kDataOutOption))
     TRY(write_file_atomically(std::string(arguments.value(kDataOutOption)), result.data));

@@ -32,7 +32,7 @@ CONSTANT_INDEX = {"iter_err_too_permissive2", "iter_err_too_permissive3"}
 # bpf_ktime_get_coarse_ns takes a lock in the kernel, whose holder a tracing program may interrupt.
 KERNEL_LOCKS = {"in_bpf_prog_type_kprobe_1", "in_bpf_prog_type_tracepoint_1", "bpf_prog_type_perf_event_1",
                 "bpf_prog_type_raw_tracepoint_1"}
-FILES = ["verifier_*.c", "iters.c", "iters_looping.c", "iters_state_safety.c", "dynptr_fail.c",
+FILES = ["verifier_*.c", "iters.c", "iters_looping.c", "iters_state_safety.c", "dynptr_fail.c", "user_ringbuf_fail.c",
          "exceptions_fail.c", "exceptions_assert.c"]
 
 

@@ -270,5 +270,38 @@ TEST(Throw, is_not_for_callbacks) {
          "throw");
 }
 
+// A drain whose callback has `body`; the word at r10 - 8 is its context.
+Outcome drained(const std::string& body, const std::string& after = kExit) {
+  bpf::MapDef map = ring_buffer("user");
+  map.type = bpf::MapType::user_ringbuf;
+  return check("r1 = 0\n *(u64 *)(r10 -8) = r1\n r1 = map user\n r2 = func body\n r3 = r10\n r3 += -8\n r4 = 0\n"
+               "call bpf_user_ringbuf_drain\n" + after + "\nfunc body:\n" + body,
+               {map});
+}
+
+TEST(UserRings, lend_a_dynptr_to_their_callback) {
+  expect(drained("call bpf_dynptr_size\n r0 = 0\n exit"), "");
+  expect(drained("r6 = r2\n r2 = 0\n r3 = 8\n call bpf_dynptr_data\n if r0 == 0 goto out\n r1 = *(u8 *)(r0 +7)\n"
+                 "*(u64 *)(r6 +0) = r1\nout:\n r0 = 0\n exit"),
+         "");
+  expect(drained("r2 = 0\n r3 = 8\n call bpf_dynptr_data\n r1 = *(u8 *)(r0 +7)\n r0 = 0\n exit"), "null-deref");
+  expect(drained("r0 = 2\n exit"), "callback");
+}
+
+TEST(UserRings, lend_what_nobody_changes_or_gives_back) {
+  expect(drained("r0 = *(u64 *)(r1 +0)\n r0 = 0\n exit"), "not-pointer");
+  expect(drained("*(u64 *)(r1 +0) = r2\n r0 = 0\n exit"), "not-pointer");
+  expect(drained("r1 += 8\n call bpf_dynptr_size\n r0 = 0\n exit"), "ptr-arith");
+  expect(drained("r2 = 0\n call bpf_ringbuf_submit_dynptr\n r0 = 0\n exit"), "dynptr");
+  expect(drained("r1 = r10\n r1 += -16\n call bpf_dynptr_size\n r0 = 0\n exit"), "dynptr");
+}
+
+TEST(UserRings, lend_it_for_the_callback_only) {
+  expect(drained("*(u64 *)(r2 +0) = r1\n r0 = 0\n exit"), "stack-escape");
+  expect(drained("r6 = r2\n r2 = 0\n r3 = 8\n call bpf_dynptr_data\n *(u64 *)(r6 +0) = r0\n r0 = 0\n exit",
+                 "r1 = *(u64 *)(r10 -8)\n if r1 == 0 goto out\n r1 = *(u8 *)(r1 +0)\nout:\n" + kExit),
+         "ref-released");
+}
+
 } // namespace
 } // namespace bpfaot::verifier::test
