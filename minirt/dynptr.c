@@ -157,11 +157,8 @@ RT_HELPER uint64_t __bpfaot_rt_dynptr_adjust(rt_env* env, void* dynptr, uint64_t
 }
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_clone(rt_env* env, const void* dynptr, void* clone) {
-  const struct rt_dynptr* d = dynptr;
-  struct rt_dynptr* c = clone;
+  struct rt_dynptr copy = *(const struct rt_dynptr*)dynptr; /* the clone may overlie half of it */
   (void)env;
-  c->data = d->data;
-  c->size = d->size;
-  c->offset = d->offset;
-  return d->data ? 0 : (uint64_t)-RT_EINVAL;
+  *(struct rt_dynptr*)clone = copy;
+  return copy.data ? 0 : (uint64_t)-RT_EINVAL;
 }

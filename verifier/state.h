@@ -45,7 +45,8 @@ struct RegState {
   // that the same unknown numbers were added to. 0 = none
   uint32_t id = 0;
   uint32_t ref = 0; // memory: the reference that must be released
-  uint32_t owner = 0; // memory: the object of the stack that it was lent out of
+  // memory: the object of the stack that it was lent out of, or the reference that this one holds
+  uint32_t owner = 0;
   uint32_t object =
       0;             // map_handle, map_value, memory: MapId; stack: frame number; function: FuncId
   // memory: bytes; packet, packet_meta: so many bytes from the group's base are in the packet

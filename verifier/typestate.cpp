@@ -84,7 +84,7 @@ void end_reference(State& state, uint32_t ref) {
   for (const uint32_t id : objects)
     end_object(state, id);
   state.for_each_value([ref](RegState& value) {
-    if (value.ref == ref)
+    if (value.ref == ref || value.owner == ref)
       end_value(value);
   });
 }

@@ -8,7 +8,8 @@
 // An object fills whole slots, whose bytes are ByteKind::object: programs read and write none of
 // them, calls do. Memory that a call lends out of an object (an element of an iterator, a slice of
 // a dynptr) is a pointer whose `owner` is the object's id, and is gone with the object. Where an
-// object must be given back it holds a Reference; several dynptrs may hold the same.
+// object must be given back it holds a Reference; several dynptrs may hold the same. What is lent out
+// of one of these belongs to the reference, since the frame of a clone may be left before it ends.
 #pragma once
 
 #include "verifier/state.h"

@@ -16,7 +16,6 @@ constexpr uint64_t kMaxSize = 1u << 29; // of a buffer, as in the kernel
 constexpr int64_t kMaxErrno = 4095;
 constexpr int32_t kMapLookup = 1;
 constexpr int32_t kSnprintf = 165;
-constexpr int32_t kXdpLoadBytes = 189; // leaves the buffer as it was when it fails
 constexpr uint64_t kMaxRecord = INT32_MAX; // beyond it no ring can hold it
 
 // Returns how much it has written, or a small error.
@@ -26,6 +25,10 @@ bool returns_length(int32_t helper) {
 // Writes text and leaves what follows the terminator as it was.
 bool leaves_tail(int32_t helper) {
   return helper == 45 || helper == 114 || helper == 115 || helper == kSnprintf;
+}
+// Leaves the buffer as it was when it fails: xdp_load_bytes, dynptr_read.
+bool may_leave_all(int32_t helper) {
+  return helper == 189 || helper == 201;
 }
 bool is_printk(int32_t helper) {
   return helper == 6 || helper == 177;
@@ -283,7 +286,7 @@ Status Walker::check_buffer(CallContext& call, unsigned index) {
     return error(Code::kNullDeref, "a null buffer with a size that may not be zero",
                  name(size_reg) + " is " + describe(state_.reg(size_reg)), "the number 0");
   }
-  extent.filled = !leaves_tail(call.info->id) && call.info->id != kXdpLoadBytes;
+  extent.filled = !leaves_tail(call.info->id) && !may_leave_all(call.info->id);
   return check_helper_memory(call, r, extent, is_output ? Access::write : Access::read);
 }
 
@@ -360,7 +363,8 @@ void Walker::set_result(const CallContext& call) {
     result.size = static_cast<uint32_t>(call.memory_size);
     result.read_only = call.info->id == kfunc_dynptr_slice || call.object.read_only;
     result.unaligned = true;
-    result.owner = call.object.id;
+    // A record outlives any one of its dynptrs, whose frame may be left.
+    result.owner = call.object.ref != 0 ? call.object.ref : call.object.id;
     result.maybe_null = true;
     result.id = new_id();
     break;

@@ -176,6 +176,22 @@ int failed_records(struct input *in) {
   return (int)sum;
 }
 
+// The clone lies over half of what it is a clone of, which is gone then.
+SEC("syscall")
+int overlying(struct input *in) {
+  struct input copy = *in;
+  __u64 place[3];
+  struct bpf_dynptr *d = (struct bpf_dynptr *)&place[0], *clone = (struct bpf_dynptr *)&place[1];
+  __u8 back[4] = {};
+  asm volatile("" : "+r"(d), "+r"(clone));
+  long sum = bpf_dynptr_from_mem(memory, 40, 0, d);
+  sum = sum * 7 + bpf_dynptr_write(d, 0, &copy, 32, 0);
+  sum = sum * 7 + bpf_dynptr_clone(d, clone);
+  sum = sum * 7 + bpf_dynptr_size(clone);
+  sum = sum * 7 + bpf_dynptr_read(back, 4, clone, 30, 0);
+  return (int)sum + fold(back, 4);
+}
+
 static __attribute__((noinline)) int through_function(struct bpf_dynptr *d, __u32 at) {
   __u8 byte = 0;
   int error = bpf_dynptr_read(&byte, 1, d, at, 0);

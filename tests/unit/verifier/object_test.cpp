@@ -184,6 +184,15 @@ TEST(Dynptrs, have_bytes_that_nothing_else_touches) {
          "stack-object");
 }
 
+TEST(Dynptrs, leave_what_they_cannot_read_as_it_was) {
+  const Outcome o = with_maps(kMemory + "r1 = r10\n r1 += -24\n r2 = 8\n r3 = r10\n r3 += -16\n r4 = 40\n r5 = 0\n"
+                                        "call bpf_dynptr_read\n r1 = *(u64 *)(r10 -24)\n" + kExit);
+  ASSERT_TRUE(o.accepted) << o.message;
+  ASSERT_EQ(o.facts.functions[0].unwritten.size(), 1u);
+  EXPECT_EQ(o.facts.functions[0].unwritten[0].begin, -24);
+  EXPECT_EQ(o.facts.functions[0].unwritten[0].end, -16);
+}
+
 TEST(Dynptrs, lend_memory_that_ends_with_them) {
   const std::string some = "if r0 == 0 goto out\n r6 = r0\n";
   expect(with_maps(kMemory + kData + some + "r1 = 5\n *(u64 *)(r6 +0) = r1\n r1 = *(u8 *)(r6 +7)\nout:\n" + kExit), "");
@@ -222,6 +231,22 @@ TEST(Dynptrs, that_are_clones_end_together) {
   expect(with_maps(kReserve + clone + kSubmit + size_of_clone + kExit), "dynptr");
   expect(with_maps(kReserve + clone + "r1 = r10\n r1 += -32\n r2 = 0\n call bpf_ringbuf_discard_dynptr\n" + kSize + kExit),
          "dynptr");
+  // What was lent out of a clone whose frame is left.
+  const std::string inner = "func inner:\n r2 = r10\n r2 += -16\n call bpf_dynptr_clone\n" + kData + "exit";
+  const std::string lent = "r1 = r10\n r1 += -16\n call inner\n r6 = r0\n";
+  const std::string use = "if r6 == 0 goto out\n r1 = *(u8 *)(r6 +0)\nout:\n";
+  expect(with_maps(kReserve + lent + use + kSubmit + kExit + "\n" + inner), "");
+  expect(with_maps(kReserve + lent + kSubmit + use + kExit + "\n" + inner), "ref-released");
+  // And out of a clone that nothing looks at again, which is of either record where the paths join.
+  const auto of = [](const std::string& call, const char* place) { return "r1 = r10\n r1 += " + std::string(place) + call; };
+  const std::string second = "r1 = map ring\n r2 = 32\n r3 = 0\n r4 = r10\n r4 += -32\n call bpf_ringbuf_reserve_dynptr\n";
+  const std::string submit_second = of("\n r2 = 0\n call bpf_ringbuf_submit_dynptr\n", "-32");
+  const std::string either = "r6 = *(u64 *)(r1 +0)\n" + kReserve + second +
+                             "r8 = r10\n r8 += -16\n if r6 == 0 goto made\n r8 = r10\n r8 += -32\nmade:\n"
+                             "r1 = r8\n r2 = r10\n r2 += -48\n call bpf_dynptr_clone\n" +
+                             of("\n r2 = 0\n r3 = 8\n call bpf_dynptr_data\n", "-48") + "r6 = r0\n goto join\njoin:\n";
+  expect(with_maps(either + use + kSubmit + submit_second + kExit), "");
+  expect(with_maps(either + kSubmit + use + submit_second + kExit), "ref-released");
   // Of memory: each by itself.
   expect(with_maps(kMemory + clone + "r1 = 0\n *(u64 *)(r10 -16) = r1\n" + size_of_clone + kExit), "");
 }
