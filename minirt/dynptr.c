@@ -157,8 +157,9 @@ RT_HELPER uint64_t __bpfaot_rt_dynptr_adjust(rt_env* env, void* dynptr, uint64_t
 }
 
 RT_HELPER uint64_t __bpfaot_rt_dynptr_clone(rt_env* env, const void* dynptr, void* clone) {
-  struct rt_dynptr copy = *(const struct rt_dynptr*)dynptr; /* the clone may overlie half of it */
+  struct rt_dynptr copy; /* the clone may overlie half of it, where its members are of other types */
   (void)env;
-  *(struct rt_dynptr*)clone = copy;
+  __builtin_memcpy(&copy, dynptr, sizeof copy);
+  __builtin_memcpy(clone, &copy, sizeof copy);
   return copy.data ? 0 : (uint64_t)-RT_EINVAL;
 }
