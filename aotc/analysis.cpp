@@ -2,6 +2,7 @@
 #include "aotc/analysis.h"
 
 #include "aotc/context_layout.h"
+#include "aotc/prog_arrays.h"
 #include "aotc/syscall_numbers.h"
 #include "bpf/link_program.h"
 #include "bpf/maps.h"
@@ -155,6 +156,26 @@ std::string_view word(const ProgramVerdict& verdict) {
   return code_verdict(verdict.fault->code) == Verdict::unsupported ? "unsupported" : "reject";
 }
 
+// What is wrong between programs is the fault of one of them.
+void judge_prog_arrays(const bpf::Object& object, std::vector<ProgramVerdict>& verdicts) {
+  std::vector<verifier::VerifiedProgram> programs;
+  for (const ProgramVerdict& verdict : verdicts)
+    if (verdict.verified)
+      programs.push_back(*verdict.verified);
+  for (Diagnostic& found : check_prog_arrays(object, programs))
+    for (ProgramVerdict& verdict : verdicts) {
+      if (verdict.name != found.subject || !verdict.verified)
+        continue;
+      if (found.level == Level::warning) {
+        verdict.warnings.push_back(found);
+      } else {
+        verdict.fault = found;
+        verdict.verified.reset();
+      }
+      break;
+    }
+}
+
 Status check_names(std::string_view what, const std::vector<std::string>& wanted,
                    const std::vector<std::string_view>& there) {
   for (const std::string& name : wanted) {
@@ -206,6 +227,7 @@ std::vector<ProgramVerdict> analyse(const std::shared_ptr<const bpf::Object>& ob
       analyse_program(object, i, options, world, verdict);
     verdicts.push_back(std::move(verdict));
   }
+  judge_prog_arrays(*object, verdicts);
   return verdicts;
 }
 

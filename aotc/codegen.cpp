@@ -2,6 +2,8 @@
 #include "aotc/codegen.h"
 
 #include "aotc/optimise.h"
+#include "aotc/tail_calls.h"
+#include "bpfaot/abi.h"
 
 #include <llvm/ADT/SmallString.h>
 #include <llvm/Analysis/TargetLibraryInfo.h>
@@ -143,6 +145,8 @@ CallGraph::CallGraph(const llvm::Module& module, std::map<std::string, uint64_t>
   for (const llvm::Function& function : module) {
     if (function.isDeclaration())
       continue;
+    if (function.getName().starts_with(kTailRunPrefix))
+      tail_calls_.push_back(function.getName().str());
     std::vector<std::string>& callees = callees_[function.getName().str()];
     for (const llvm::Instruction& insn : llvm::instructions(function)) {
       const auto* call = llvm::dyn_cast<llvm::CallBase>(&insn);
@@ -184,20 +188,45 @@ uint64_t CallGraph::depth(const std::string& function, const FrameSizes& frames,
 
 // What is called through a pointer may call through one again: callbacks of callbacks. No function
 // is twice on a chain of calls, and a chain of a program has eight frames.
-uint64_t CallGraph::depth_of_unknown(const FrameSizes& frames) const {
+uint64_t CallGraph::depth_of_unknown(const FrameSizes& frames, uint64_t tail_call) const {
   constexpr size_t kMostNested = 7;
   const std::vector<std::string>& callees = callees_.at(kUnknown);
   uint64_t deepest = kClockStack;
   for (size_t nested = 0; nested < std::min(callees.size() - 1, kMostNested); ++nested) {
     std::map<std::string, uint64_t> known{{kUnknown, deepest}};
+    for (const std::string& name : tail_calls_)
+      known.emplace(name, tail_call);
     for (const std::string& callee : callees)
       deepest = std::max(deepest, depth(callee, frames, known));
   }
   return deepest;
 }
 
+// What is called otherwise than by name. A tail call of a program leaves no frame, but one of a
+// function leaves those of its callers, and there may be as many of them as a run may make.
+std::map<std::string, uint64_t> CallGraph::depths_of_indirect(const FrameSizes& frames) const {
+  uint64_t unknown = depth_of_unknown(frames, 0), tail_call = 0;
+  for (uint32_t made = 0; made < BPFAOT_MAX_TAIL_CALLS && !tail_calls_.empty(); ++made) {
+    std::map<std::string, uint64_t> known{{kUnknown, unknown}};
+    for (const std::string& name : tail_calls_)
+      known.emplace(name, tail_call);
+    uint64_t deepest = 0;
+    for (const std::string& name : tail_calls_)
+      for (const std::string& callee : callees_.at(name))
+        deepest = std::max(deepest, depth(callee, frames, known));
+    if (deepest == tail_call)
+      break;
+    tail_call = deepest;
+    unknown = depth_of_unknown(frames, tail_call);
+  }
+  std::map<std::string, uint64_t> known{{kUnknown, unknown}};
+  for (const std::string& name : tail_calls_)
+    known.emplace(name, tail_call);
+  return known;
+}
+
 uint32_t CallGraph::worst_stack(const std::string& entry, const FrameSizes& frames) const {
-  std::map<std::string, uint64_t> known{{kUnknown, depth_of_unknown(frames)}};
+  std::map<std::string, uint64_t> known = depths_of_indirect(frames);
   return static_cast<uint32_t>(std::min<uint64_t>(depth(entry, frames, known), UINT32_MAX));
 }
 

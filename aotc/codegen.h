@@ -39,11 +39,13 @@ public:
   uint32_t worst_stack(const std::string& entry, const FrameSizes& frames) const;
 
 private:
-  uint64_t depth_of_unknown(const FrameSizes& frames) const;
+  uint64_t depth_of_unknown(const FrameSizes& frames, uint64_t tail_call) const;
+  std::map<std::string, uint64_t> depths_of_indirect(const FrameSizes& frames) const;
   uint64_t depth(const std::string& function, const FrameSizes& frames,
                  std::map<std::string, uint64_t>& known) const;
   std::map<std::string, uint64_t> native_;
   std::map<std::string, std::vector<std::string>> callees_;
+  std::vector<std::string> tail_calls_; // functions that run what a tail call leads to
 };
 
 } // namespace bpfaot::aotc

@@ -125,6 +125,9 @@ private:
   Status lower_helper(int32_t id);
   Status lower_runtime_call(const bpf::HelperInfo& helper);
   Status lower_call(bpf::FuncId callee_id);
+  llvm::Value* follow_tail_call(llvm::Value* result);
+  Status lower_tail_call();
+  llvm::Value* env_field(uint64_t offset);
   void find_stack_reads();    // lower_read.cpp
   bool reads_register() const; // a probe_read of a field of the context that is done on the spot
   Result<bool> lower_read(); // a helper on the spot; false: it has to be called

@@ -84,7 +84,8 @@ private:
                            .debug = has_debug_info(options_)},
                           machine_->createDataLayout());
     for (uint32_t i = 0; i < request_.programs.size(); ++i)
-      lowered_.push_back(TRY(lower_program(module, request_.programs[i], i)));
+      lowered_.push_back(TRY(lower_program(module, request_.programs[i])));
+    TRY(finish_programs(module, request_.programs, lowered_));
     module.finish_debug_info();
     module.finish_runtime_block();
     Manifest manifest;

@@ -133,6 +133,8 @@ Status FunctionLowering::lower_helper(int32_t id) {
   if (helper == nullptr)
     return unsupported("calls of helpers that minirt does not have");
   TRY(note_helper(*helper));
+  if (id == bpf::kTailCall)
+    return lower_tail_call();
   if (TRY(lower_read()))
     return {};
   return lower_runtime_call(*helper);
@@ -204,12 +206,61 @@ Status FunctionLowering::lower_call(bpf::FuncId callee_id) {
       arguments.push_back(callee->getArg(i)->getType()->isPointerTy() ? get_ptr(reg)
                                                                       : get_int(reg));
   }
-  llvm::CallInst* call = b_.CreateCall(callee, arguments);
+  llvm::Value* result = b_.CreateCall(callee, arguments);
   return_if_thrown(callee_id);
-  if (call->getType()->isPointerTy())
-    set_ptr(Reg{0}, call);
+  if (program_.facts().functions[callee_id.value].tail_calls)
+    result = follow_tail_call(result);
+  if (result->getType()->isPointerTy())
+    set_ptr(Reg{0}, result);
   else
-    set_int(Reg{0}, call);
+    set_int(Reg{0}, result);
+  return {};
+}
+
+llvm::Value* FunctionLowering::env_field(uint64_t offset) {
+  return b_.CreateConstGEP1_64(b_.getInt8Ty(), function_->getArg(0), offset);
+}
+
+// A function that ends by a tail call returns first, which drops its frame, and whoever called it
+// runs the other program. The program itself jumps there at once: all of them have one signature.
+llvm::Value* FunctionLowering::follow_tail_call(llvm::Value* result) {
+  llvm::BasicBlock* before = b_.GetInsertBlock();
+  llvm::BasicBlock* follow = llvm::BasicBlock::Create(b_.getContext(), "follow", function_);
+  llvm::BasicBlock* after = llvm::BasicBlock::Create(b_.getContext(), "after", function_);
+  llvm::Value* target =
+      b_.CreateLoad(b_.getInt32Ty(), env_field(offsetof(bpfaot_env, tail_target)));
+  b_.CreateCondBr(b_.CreateIsNotNull(target), follow, after);
+  b_.SetInsertPoint(follow);
+  llvm::Value* ctx = b_.CreateLoad(b_.getPtrTy(), env_field(offsetof(bpfaot_env, ctx)));
+  llvm::Value* other = b_.CreateCall(
+      program_.module.tail_calls().run(bpf::tail_family(program_.program().kind)),
+      {function_->getArg(0), ctx});
+  b_.CreateBr(after);
+  b_.SetInsertPoint(after);
+  llvm::PHINode* merged = b_.CreatePHI(b_.getInt64Ty(), 2);
+  merged->addIncoming(result, before);
+  merged->addIncoming(other, follow);
+  return merged;
+}
+
+Status FunctionLowering::lower_tail_call() {
+  TailCalls& tails = program_.module.tail_calls();
+  const bpf::TailFamily family = bpf::tail_family(program_.program().kind);
+  llvm::Value* env = function_->getArg(0);
+  llvm::Value* taken =
+      b_.CreateCall(tails.find(family), {env, get_ptr(Reg{1}), get_ptr(Reg{2}), get_int(Reg{3})});
+  llvm::BasicBlock* leave = llvm::BasicBlock::Create(b_.getContext(), "leave", function_);
+  llvm::BasicBlock* stay = llvm::BasicBlock::Create(b_.getContext(), "stay", function_);
+  b_.CreateCondBr(taken, leave, stay);
+  b_.SetInsertPoint(leave);
+  if (id_.value == 0) {
+    llvm::CallInst* call = b_.CreateCall(tails.run(family), {env, function_->getArg(1)});
+    call->setTailCallKind(llvm::CallInst::TCK_MustTail);
+    b_.CreateRet(call);
+  } else {
+    b_.CreateRet(b_.getInt64(0));
+  }
+  b_.SetInsertPoint(stay);
   return {};
 }
 

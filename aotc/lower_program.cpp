@@ -30,7 +30,7 @@ llvm::FunctionType* function_type(ProgramLowering& program, bpf::FuncId id) {
   const uint32_t count = id.value == 0 ? 1 : 5;
   for (uint32_t i = 1; i <= count; ++i)
     parameters.push_back(id.value == 0 || is_pointer(before[i].kind) ? pointer : word);
-  bool returns_pointer = id.value != 0;
+  bool returns_pointer = id.value != 0 && !program.facts().functions[id.value].tail_calls;
   for (bpf::InsnIndex i = function.begin; i < function.end; i = i.next()) {
     const verifier::InsnFacts& facts = program.facts().insns[i.value];
     if (facts.reached && std::holds_alternative<bpf::Exit>(program.program().at(i).insn))
@@ -60,6 +60,10 @@ llvm::Value* make_env(llvm::IRBuilder<>& builder, llvm::Value* ctx, uint32_t fla
   store_field(builder, env, offsetof(bpfaot_env, thread), null);
   store_field(builder, env, offsetof(bpfaot_env, cpu), builder.getInt32(0));
   store_field(builder, env, offsetof(bpfaot_env, program), builder.getInt32(index));
+  if ((flags & BPFAOT_PROG_TAIL_CALLS) != 0) {
+    store_field(builder, env, offsetof(bpfaot_env, tail_calls), builder.getInt32(0));
+    store_field(builder, env, offsetof(bpfaot_env, tail_target), builder.getInt32(0));
+  }
   return env;
 }
 
@@ -77,6 +81,8 @@ llvm::Value* result_if_thrown(ProgramLowering& program, llvm::IRBuilder<>& build
   llvm::BasicBlock* leave = llvm::BasicBlock::Create(builder.getContext(), "leave", entry);
   builder.CreateCondBr(has_thrown, thrown, leave);
   builder.SetInsertPoint(thrown);
+  builder.CreateStore(builder.getInt64(0), builder.CreateConstGEP1_64(builder.getInt8Ty(), env,
+                                                                      offsetof(bpfaot_env, thrown)));
   llvm::Value* result = field(offsetof(bpfaot_env, cookie));
   if (const bpf::FuncId id = program.program().exception_callback; id.valid()) {
     llvm::Function* callback = program.functions[id.value];
@@ -93,27 +99,41 @@ llvm::Value* result_if_thrown(ProgramLowering& program, llvm::IRBuilder<>& build
   return value;
 }
 
-Status make_entry(ProgramLowering& program, uint32_t index) {
-  ModuleLowering& module = program.module;
-  LoweredProgram& result = program.result;
+// A program that may throw, with what becomes of it: also when it runs in another's place.
+llvm::Function* make_catcher(ProgramLowering& program) {
+  const bpf::Program& source = program.program();
+  llvm::Function* thrower = program.functions[0];
+  llvm::Function* catcher =
+      program.module.create_function(thrower->getFunctionType(), "catch." + source.name);
+  program.module.describe(*catcher, source.name, source, source.functions[0].begin);
+  llvm::IRBuilder<> builder(
+      llvm::BasicBlock::Create(program.module.context(), "entry", catcher));
+  builder.SetCurrentDebugLocation(
+      program.module.location(*catcher, source, source.functions[0].begin));
+  llvm::Value* env = catcher->getArg(0);
+  store_field(builder, env, offsetof(bpfaot_env, thrown), builder.getInt64(0));
+  llvm::Value* value = builder.CreateCall(thrower, {env, catcher->getArg(1)});
+  builder.CreateRet(result_if_thrown(program, builder, env, value));
+  return catcher;
+}
+
+Status make_entry(ModuleLowering& module, const bpf::Program& source, LoweredProgram& result,
+                  uint32_t index) {
   llvm::IRBuilder<> builder(module.context());
   llvm::FunctionType* type =
       llvm::FunctionType::get(builder.getInt64Ty(), {builder.getPtrTy()}, false);
-  llvm::Function* entry = module.create_function(type, "entry." + program.program().name);
+  llvm::Function* entry = module.create_function(type, "entry." + source.name);
   entry->addParamAttr(0, llvm::Attribute::NonNull);
   if (result.kind == BPFAOT_KIND_PROBE && module.target().preserves_registers) {
     entry->setCallingConv(llvm::CallingConv::PreserveMost);
     result.flags |= BPFAOT_PROG_PRESERVES;
     result.clobbers = module.target().entry_clobbers;
   }
-  const bpf::Program& source = program.program();
   module.describe(*entry, "entry." + source.name, source, source.functions[0].begin);
   builder.SetCurrentDebugLocation(module.location(*entry, source, source.functions[0].begin));
   builder.SetInsertPoint(llvm::BasicBlock::Create(module.context(), "entry", entry));
   llvm::Value* ctx = entry->getArg(0);
   llvm::Value* env = make_env(builder, ctx, result.flags, index);
-  if (program.may_throw[0])
-    store_field(builder, env, offsetof(bpfaot_env, thrown), builder.getInt64(0));
   const uint32_t glue = result.flags & kGlueFlags;
   if (glue != 0) {
     llvm::Function* enter = module.runtime_function("__bpfaot_rt_enter");
@@ -128,10 +148,9 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
     builder.CreateRet(builder.getInt64(0));
     builder.SetInsertPoint(run);
   }
-  llvm::Value* value = builder.CreateCall(program.functions[0], {env, ctx});
-  if (program.may_throw[0])
-    value = result_if_thrown(program, builder, env, value);
-  program.functions[0]->addFnAttr(llvm::Attribute::AlwaysInline); // nobody else calls it
+  llvm::Value* value = builder.CreateCall(result.main, {env, ctx});
+  if (!result.main->hasFnAttribute(llvm::Attribute::NoInline))
+    result.main->addFnAttr(llvm::Attribute::AlwaysInline); // nobody else calls it
   if (glue != 0)
     builder.CreateCall(module.runtime_function("__bpfaot_rt_leave"), {env, builder.getInt32(glue)});
   builder.CreateRet(value);
@@ -142,7 +161,7 @@ Status make_entry(ProgramLowering& program, uint32_t index) {
 } // namespace
 
 Result<LoweredProgram> lower_program(ModuleLowering& module,
-                                     const verifier::VerifiedProgram& verified, uint32_t index) {
+                                     const verifier::VerifiedProgram& verified) {
   ProgramLowering program{module, verified, {}, {}};
   program.result.kind = image_kind(verified.program().kind);
   const auto& functions = verified.program().functions;
@@ -167,8 +186,19 @@ Result<LoweredProgram> lower_program(ModuleLowering& module,
     program.result.flags |= BPFAOT_PROG_SLEEPABLE;
   if (verified.program().kind.multi)
     program.result.flags |= BPFAOT_PROG_MULTI;
-  TRY(make_entry(program, index));
+  for (const verifier::FunctionFacts& function : verified.facts().functions)
+    if (function.tail_calls)
+      program.result.flags |= BPFAOT_PROG_TAIL_CALLS;
+  program.result.main = program.may_throw[0] ? make_catcher(program) : program.functions[0];
   return program.result;
+}
+
+Status finish_programs(ModuleLowering& module, std::span<const verifier::VerifiedProgram> programs,
+                       std::span<LoweredProgram> lowered) {
+  TRY(connect_tail_calls(module, programs, lowered));
+  for (uint32_t i = 0; i < programs.size(); ++i)
+    TRY(make_entry(module, programs[i].program(), lowered[i], i));
+  return {};
 }
 
 } // namespace bpfaot::aotc

@@ -21,7 +21,7 @@ ModuleLowering::ModuleLowering(llvm::LLVMContext& context, const targets::Target
                                LoweringOptions options, const llvm::DataLayout& layout)
     : target_(target), object_(object), runtime_(runtime), options_(std::move(options)),
       module_(std::make_unique<llvm::Module>("probe", context)), descs_(object.maps.size()),
-      map_count_(static_cast<uint32_t>(object.maps.size())) {
+      map_count_(static_cast<uint32_t>(object.maps.size())), tail_calls_(*this) {
   module_->setTargetTriple(std::string(target.triple));
   module_->setDataLayout(layout);
   module_->setPICLevel(llvm::PICLevel::BigPIC);

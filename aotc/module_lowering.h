@@ -7,6 +7,7 @@
 #include "aotc/debug_info.h"
 #include "aotc/machine.h"
 #include "aotc/runtime.h"
+#include "aotc/tail_calls.h"
 #include "bpf/object.h"
 #include "targets/target.h"
 #include "verifier/verifier.h"
@@ -15,6 +16,7 @@
 #include <llvm/IR/Module.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,8 @@ struct LoweringOptions {
 
 // What the manifest needs to know about one lowered program.
 struct LoweredProgram {
-  llvm::Function* entry = nullptr;
+  llvm::Function* main = nullptr;  // the program itself: i64 (env, ctx)
+  llvm::Function* entry = nullptr; // what the loader calls, around it
   uint64_t ctx_reads = 0;
   uint64_t ctx_writes = 0;
   uint64_t clobbers = 0;
@@ -58,6 +61,8 @@ public:
   void need_printk_map();
   bool has_printk_map() const { return has_printk_map_; }
 
+  TailCalls& tail_calls() { return tail_calls_; }
+
   llvm::GlobalVariable* map_desc(bpf::MapId id);
   // Address of the first byte of a data map's value, loaded from the runtime block.
   llvm::Value* map_data(llvm::IRBuilder<>& builder, bpf::MapId id);
@@ -83,12 +88,16 @@ private:
   llvm::GlobalVariable* rt_ = nullptr;
   std::vector<llvm::GlobalVariable*> descs_;
   uint32_t map_count_;
+  TailCalls tail_calls_;
   std::unique_ptr<DebugInfo> debug_; // made at the first function that has lines
   bool has_printk_map_ = false;
 };
 
-// One program: its functions, its entry glue. Diagnostics name the program and the instruction.
+// One program: its functions, not yet its entry. Diagnostics name the program and the instruction.
 Result<LoweredProgram> lower_program(ModuleLowering& module,
-                                     const verifier::VerifiedProgram& program, uint32_t index);
+                                     const verifier::VerifiedProgram& program);
+// When all programs of an image are lowered: tail calls between them, and their entries.
+Status finish_programs(ModuleLowering& module, std::span<const verifier::VerifiedProgram> programs,
+                       std::span<LoweredProgram> lowered);
 
 } // namespace bpfaot::aotc

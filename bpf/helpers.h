@@ -82,6 +82,8 @@ enum KfuncId : int32_t {
 #undef BPFAOT_KFUNC
 };
 
+inline constexpr int32_t kTailCall = 12; // the one helper that may not come back
+
 struct HelperInfo {
   int32_t id;
   std::string_view name; // "map_lookup_elem", without the "bpf_"

@@ -26,6 +26,7 @@ inline constexpr MapClassMask percpu = 1u << 5;      // lookup of one CPU's valu
 inline constexpr MapClassMask stack_trace = 1u << 6;
 inline constexpr MapClassMask iterable = 1u << 7; // for_each_map_elem
 inline constexpr MapClassMask user_ringbuf = 1u << 8; // drain
+inline constexpr MapClassMask prog_array = 1u << 9; // tail_call
 inline constexpr MapClassMask any_map = UINT32_MAX;
 } // namespace map_class
 

@@ -8,6 +8,8 @@
 
 #include "bpf/bytes.h"
 
+#include <algorithm>
+
 namespace bpfaot::bpf {
 namespace {
 
@@ -208,7 +210,12 @@ private:
         const uint64_t index = (relocation.offset - values.begin) / 8;
         const std::string target = initial_target(relocation);
         MapDef& map = object_.maps[values.map.value];
-        if ((relocation.offset - values.begin) % 8 != 0 || index >= UINT32_MAX || target.empty())
+        if (!holds(map, target) && !target.empty())
+          object_.map_faults.emplace(
+              values.map, make_error(Code::kMapDef, "map '" + map.name + "', slot " +
+                                                        std::to_string(index) + ": '" + target +
+                                                        "' is nothing that this map can hold"));
+        else if ((relocation.offset - values.begin) % 8 != 0 || index >= UINT32_MAX || target.empty())
           object_.map_faults.emplace(
               values.map,
               make_error(Code::kMapDef,
@@ -216,6 +223,16 @@ private:
         else
           map.values.push_back({static_cast<uint32_t>(index), target});
       }
+  }
+
+  // Program arrays hold programs, not their functions; the others hold maps.
+  bool holds(const MapDef& map, std::string_view target) const {
+    if (map.type == MapType::prog_array)
+      return std::any_of(object_.programs.begin(), object_.programs.end(),
+                         [&](const ProgramEntry& program) { return program.name == target; });
+    const auto found = object_.find_map(target);
+    return found && object_.map(*found).section == MapSection::ordinary &&
+           !object_.map(*found).is_inner_template;
   }
 
   // A map or function by its symbol, or by section and addend when it is static.

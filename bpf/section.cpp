@@ -109,6 +109,26 @@ Status split_usdt(std::string_view name, std::string_view text, SectionInfo& inf
 
 } // namespace
 
+TailFamily tail_family(const SectionInfo& info) {
+  switch (info.kind) {
+  case ProgramKind::probe:
+  case ProgramKind::usdt:
+  case ProgramKind::ksyscall: return TailFamily::probe;
+  case ProgramKind::tracepoint: return TailFamily::tracepoint;
+  case ProgramKind::raw_tracepoint: return TailFamily::raw_tracepoint;
+  case ProgramKind::perf_event: return TailFamily::perf_event;
+  case ProgramKind::socket_filter: return TailFamily::socket;
+  case ProgramKind::xdp:
+    return info.prefix == "xdp.frags" ? TailFamily::xdp_frags : TailFamily::xdp;
+  case ProgramKind::tc: return info.prefix == "action" ? TailFamily::action : TailFamily::tc;
+  case ProgramKind::syscall:
+  case ProgramKind::tp_btf:
+  case ProgramKind::kernel_only:
+  case ProgramKind::unknown: break;
+  }
+  return TailFamily::none;
+}
+
 Result<SectionInfo> parse_section(std::string_view name) {
   SectionInfo info;
   std::string_view text = name;

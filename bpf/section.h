@@ -33,6 +33,14 @@ struct SectionInfo {
   uint64_t offset = 0;  // after the symbol, or file offset when there is no symbol
 };
 
+// Programs that may call each other by tail calls: of one program type of the kernel and with one
+// form of context.
+enum class TailFamily : uint8_t {
+  none, // the kernel has no tail calls there (always sleepable), or we no programs
+  probe, tracepoint, raw_tracepoint, perf_event, socket, xdp, xdp_frags, tc, action,
+};
+TailFamily tail_family(const SectionInfo& info);
+
 // Never fails: an unknown section has kind unknown. A known prefix with a malformed rest is an
 // error [section-name].
 Result<SectionInfo> parse_section(std::string_view name);

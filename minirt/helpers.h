@@ -117,6 +117,9 @@ uint64_t __bpfaot_rt_dynptr_clone(rt_env* env, const void* dynptr, void* clone);
 /* The program ends, with the cookie or what its callback makes of it. */
 void __bpfaot_rt_throw(rt_env* env, uint64_t cookie);
 
+/* What the slot says: the number of a program plus one, to be checked by the caller; 0 = none. */
+uint64_t __bpfaot_rt_tail_call(rt_env* env, void* ctx, rt_desc* map, uint64_t index);
+
 /* Packets: ctx is a struct bpfaot_packet. */
 uint64_t __bpfaot_rt_skb_load_bytes(rt_env* env, void* ctx, uint64_t offset, void* to,
                                     uint64_t size);

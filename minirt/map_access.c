@@ -179,6 +179,11 @@ static int layout_file_array(struct bpfaot_map_header* h) {
   return 0;
 }
 
+/* Arrays of 32-bit slots that stand for objects of other kinds; 0 is none. */
+static bool is_slot_array(uint32_t type) {
+  return type == RT_MAP_CGROUP_ARRAY || type == RT_MAP_PROG_ARRAY;
+}
+
 int bpfaot_map_layout(struct bpfaot_map_header* h) {
   int result = -RT_EINVAL;
   for (uint32_t i = 0; i < sizeof h->aux / sizeof h->aux[0]; i++)
@@ -199,7 +204,7 @@ int bpfaot_map_layout(struct bpfaot_map_header* h) {
     result = layout_ringbuf(h);
   else if (h->type == RT_MAP_USER_RINGBUF)
     result = layout_user_ring(h);
-  else if (h->type == RT_MAP_PERF_EVENT_ARRAY || h->type == RT_MAP_CGROUP_ARRAY)
+  else if (h->type == RT_MAP_PERF_EVENT_ARRAY || is_slot_array(h->type))
     result = layout_file_array(h);
   if (result)
     return result;
@@ -214,8 +219,7 @@ void bpfaot_map_init(const struct bpfaot_map_view* map) {
   (void)map;
 }
 
-/* A slot of a cgroup array is a flag: which cgroup it was does not matter, there is only one. */
-static uint32_t* cgroup_slot(struct rt_map m, const void* key) {
+static uint32_t* object_slot(struct rt_map m, const void* key) {
   uint32_t index = rt_load_u32(key);
   return index < m.max_entries ? (uint32_t*)(m.data + (uint64_t)index * m.elem_size) : NULL;
 }
@@ -238,6 +242,10 @@ void* bpfaot_map_lookup(const struct bpfaot_map_view* map, const void* key, uint
     return rt_hash_lookup(m, key, cpu, false);
   if (m.type == RT_MAP_STACK_TRACE)
     return rt_stack_lookup(m, rt_load_u32(key));
+  if (m.type == RT_MAP_PROG_ARRAY) {
+    uint32_t* slot = object_slot(m, key);
+    return slot && rt_load(slot) ? slot : NULL;
+  }
   return NULL;
 }
 
@@ -260,13 +268,14 @@ int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const 
     return bpfaot_map_push(map, value, flags);
   if (m.type == RT_MAP_STACK_TRACE)
     return -RT_EINVAL;
-  if (m.type == RT_MAP_CGROUP_ARRAY) {
-    uint32_t* slot = cgroup_slot(m, key);
+  if (is_slot_array(m.type)) {
+    uint32_t* slot = object_slot(m, key);
     if (flags != RT_BPF_ANY)
       return -RT_EINVAL;
     if (!slot)
       return -RT_E2BIG;
-    rt_store(slot, 1u);
+    /* Of a cgroup array it is a flag: which cgroup it was does not matter, there is only one. */
+    rt_store(slot, m.type == RT_MAP_CGROUP_ARRAY ? 1u : rt_load_u32(value));
     return 0;
   }
   return -RT_EOPNOTSUPP;
@@ -278,8 +287,8 @@ int bpfaot_map_delete(const struct bpfaot_map_view* map, const void* key) {
     return (int)rt_hash_delete(m.header, m.data, key);
   if (m.type == RT_MAP_STACK_TRACE)
     return rt_stack_delete(m, rt_load_u32(key));
-  if (m.type == RT_MAP_CGROUP_ARRAY) {
-    uint32_t* slot = cgroup_slot(m, key);
+  if (is_slot_array(m.type)) {
+    uint32_t* slot = object_slot(m, key);
     if (!slot)
       return -RT_E2BIG;
     return __atomic_exchange_n(slot, 0u, __ATOMIC_RELAXED) ? 0 : -RT_ENOENT;
@@ -316,7 +325,7 @@ static int array_next_key(struct rt_map m, const void* key, void* next) {
 
 int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_null, void* next) {
   struct rt_map m = rt_map_of_view(map);
-  if (rt_is_array(m.type))
+  if (rt_is_array(m.type) || m.type == RT_MAP_PROG_ARRAY)
     return array_next_key(m, key_or_null, next);
   if (rt_is_hash(m.type))
     return (int)rt_hash_next_key(m.header, m.data, key_or_null, next);

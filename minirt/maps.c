@@ -54,3 +54,13 @@ RT_HELPER void* __bpfaot_rt_map_lookup_percpu_elem(rt_env* env, rt_desc* map, co
     return rt_array_lookup(m, key, slot);
   return rt_is_per_cpu_hash(m.type) ? rt_hash_lookup(m, key, slot, true) : NULL;
 }
+
+/* The index has 32 bits, whatever the register holds above them. */
+RT_HELPER uint64_t __bpfaot_rt_tail_call(rt_env* env, void* ctx, rt_desc* map, uint64_t index) {
+  (void)env, (void)ctx;
+  struct rt_map m = rt_map_of(map);
+  uint32_t slot = (uint32_t)index;
+  if (slot >= m.max_entries)
+    return 0;
+  return rt_load((const uint32_t*)(m.data + (uint64_t)slot * m.elem_size));
+}

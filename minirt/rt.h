@@ -72,6 +72,7 @@ enum {
 enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */
        RT_MAP_HASH = 1,
        RT_MAP_ARRAY = 2,
+       RT_MAP_PROG_ARRAY = 3,
        RT_MAP_PERF_EVENT_ARRAY = 4,
        RT_MAP_PERCPU_HASH = 5,
        RT_MAP_PERCPU_ARRAY = 6,

@@ -21,6 +21,8 @@ aotc_object(small small)
 aotc_object(clock clock)
 aotc_object(nested nested)
 aotc_object(speed speed)
+aotc_object(tails tails)
+aotc_object(tails_nested tails -DWITH_NESTING)
 get_property(aotc_object_files GLOBAL PROPERTY bpfaot_aotc_objects)
 add_custom_target(aotc_test_objects DEPENDS ${aotc_object_files})
 
@@ -33,6 +35,7 @@ bpfaot_test(test_aotc
     unit/aotc/lowering_test.cpp
     unit/aotc/warnings_test.cpp
     unit/aotc/speed_test.cpp
+    unit/aotc/tail_call_test.cpp
   USES aotc LABELS unit)
 add_dependencies(test_aotc aotc_test_objects bpfaot_minirt_bitcode)
 target_compile_definitions(test_aotc PRIVATE

@@ -6,7 +6,7 @@ bpfaot_test(test_verifier
   SOURCES unit/verifier/scalar_test.cpp unit/verifier/assemble.cpp unit/verifier/program_test.cpp
           unit/verifier/control_test.cpp
           unit/verifier/packet_test.cpp unit/verifier/callback_test.cpp
-          unit/verifier/object_test.cpp
+          unit/verifier/object_test.cpp unit/verifier/tail_call_test.cpp
           unit/verifier/embedding_test.cpp
   USES verifier bpf support interpreter
   LABELS unit)

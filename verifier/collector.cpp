@@ -195,6 +195,7 @@ Facts Collector::finish(uint64_t steps) const {
   for (const PerFunction& function : functions_) {
     FunctionFacts out;
     out.stack_depth = function.depth;
+    out.tail_calls = function.tail_calls;
     for (int32_t offset = -kStackBytes; offset < 0; ++offset) {
       if (!function.unwritten.test(stack_bit(offset)))
         continue;

@@ -37,6 +37,8 @@ public:
   void branch(bpf::InsnIndex insn, bool taken, bool not_taken);
   void stack_used(bpf::FuncId func, int64_t lowest_offset);
   void unwritten(bpf::FuncId func, const StackBytes& bytes);
+  void tail_call(bpf::FuncId func) { functions_[func.value].tail_calls = true; }
+  bool tail_calls(bpf::FuncId func) const { return functions_[func.value].tail_calls; }
   void helper(int32_t id) { helpers_.insert(id); }
   void ctx_read(bpf::InsnIndex insn) { ctx_reads_.insert(insn); }
   void raw_ctx(bpf::InsnIndex insn) { raw_ctx_.insert(insn); }
@@ -67,6 +69,7 @@ private:
   struct PerFunction {
     uint32_t depth = 0;
     StackBytes unwritten;
+    bool tail_calls = false;
   };
   void join(Joined& joined, const State& state, const RegState& reg) const;
   uint32_t object_size(const RegState& reg) const;

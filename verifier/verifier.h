@@ -96,6 +96,7 @@ struct ByteRange { // in a frame: offsets from r10, [begin, end), negative
 struct FunctionFacts {
   uint32_t stack_depth = 0;         // bytes below r10 that are used
   std::vector<ByteRange> unwritten; // may be read before they are written: the lowering zeroes them
+  bool tail_calls = false; // it may end by a tail call: another program then returns for it
 };
 
 // A record handed to a ring buffer or perf event array: what the event types are found from.

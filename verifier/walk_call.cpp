@@ -92,8 +92,8 @@ Status Walker::call(const HelperInfo& info) {
   note_outputs(call);
   if (call.released_ref != 0)
     end_reference(state_, call.released_ref);
-  if ((call.info->flags & kHelperMoves) != 0)
-    forget_packet();
+  if ((call.info->flags & kHelperMoves) != 0 && info.id != kTailCall)
+    forget_packet(state_);
   if (std::find(call.info->args.begin(), call.info->args.end(), HelperArg::callback) !=
       call.info->args.end()) {
     const HelperCall first{new_id(), 0};
@@ -106,6 +106,8 @@ Status Walker::call(const HelperInfo& info) {
     next_element(call);
     return {};
   }
+  if (info.id == kTailCall) // which moves the packet only when it does not come back
+    TRY(tail_call());
   update_object(call);
   for (uint8_t r = 0; r <= 5; ++r)
     assign(Reg{r}, {});

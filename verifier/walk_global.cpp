@@ -84,7 +84,7 @@ Status Walker::call_global(FuncId callee) {
   for (uint8_t i = 0; i < callee_info.parameters.size(); ++i)
     TRY(pass_argument(callee, callee_info, i));
   if (packet_movers_[callee.value])
-    forget_packet();
+    forget_packet(state_);
   for (uint8_t r = 0; r <= 5; ++r)
     assign(Reg{r}, {});
   assign(Reg{0}, RegState::scalar({}));

@@ -130,8 +130,8 @@ void Walker::compare_with_end(const Branch& insn, const RegState& a, const RegSt
 }
 
 // The packet may lie elsewhere now: what pointed into it is a number.
-void Walker::forget_packet() {
-  state_.for_each_value([](RegState& r) {
+void Walker::forget_packet(State& state) {
+  state.for_each_value([](RegState& r) {
     if (r.is_packet() || r.type == Type::packet_end)
       r = RegState::scalar({});
   });

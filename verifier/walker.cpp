@@ -306,6 +306,7 @@ Status Walker::check_stack_limit() {
       return error(Code::kStackLimit, "the stack of this function and its callers is too large",
                    std::to_string(item.bytes) + " bytes", "at most " + std::to_string(kStackBytes));
     }
+    TRY(check_tail_call_stack(item.func, item.bytes - rounded(item.func)));
     for (const auto& [caller, callee] : calls_)
       if (caller == item.func)
         work.push_back({callee, item.bytes + rounded(callee)});

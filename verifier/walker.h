@@ -4,7 +4,7 @@
 // that reaches it. Branches that can go both ways leave the taken side pending. The files behind
 // this header follow the instruction classes: walker.cpp (paths, control flow), walk_alu.cpp,
 // walk_branch.cpp, walk_memory.cpp (loads, stores, atomics), walk_stack.cpp, walk_object.cpp,
-// walk_call.cpp, walk_global.cpp. The entry function and each global function that is called have a
+// walk_call.cpp, walk_tail_call.cpp, walk_global.cpp. The entry function and each global function that is called have a
 // walk of their own, one after the other in one Walker.
 //
 // Each handler updates state_ in place; state_.pc still names the instruction. The caller moves it
@@ -152,7 +152,7 @@ private:
   void move_in_packet(RegState& pointer, const Scalar& amount, bool is_sub);
   void compare_with_end(const bpf::Branch& insn, const RegState& a, const RegState& b,
                         State& taken, State& not_taken) const;
-  void forget_packet();
+  static void forget_packet(State& state);
   Status check_kind_of(const CallContext& call) const;
   // walk_stack.cpp
   Status check_stack_bounds(bpf::Reg base, int64_t off, uint64_t size);
@@ -193,6 +193,9 @@ private:
   void need_alignment(const RegState& pointer, uint32_t align);
   Status settle_arguments();
   Status check_call_depth();
+  // walk_tail_call.cpp
+  Status tail_call();
+  Status check_tail_call_stack(bpf::FuncId func, int64_t callers_bytes);
   // walk_call.cpp
   Status on(const bpf::CallHelper& insn);
   Status call_helper(int32_t id);

@@ -173,7 +173,10 @@ enum { /* bpfaot_program.flags */
   BPFAOT_PROG_NEEDS_CPU = 1u << 6,    /* leases a CPU slot */
   BPFAOT_PROG_CTX_ESCAPES = 1u << 7,  /* ctx is handed to a helper: fill all of pt_regs */
   BPFAOT_PROG_PRESERVES = 1u << 8,    /* entry keeps all registers but those in `clobbers` */
+  /* May run others of its kind in its place: flags, context, capabilities and stack are of all. */
+  BPFAOT_PROG_TAIL_CALLS = 1u << 9,
 };
+#define BPFAOT_MAX_TAIL_CALLS 33u /* of one run */
 
 struct bpfaot_program {
   uint32_t name;          /* string: function name */
@@ -225,6 +228,9 @@ struct bpfaot_map {
   uint64_t map_extra;
 };
 
+/* A slot of a program array in shared memory is a uint32_t: the number of a program plus one, 0 when
+ * it is empty. What it says is checked each time it is read: a number that is of no program, or of
+ * one that is not of the caller's kind, counts as empty. */
 struct bpfaot_map_value { /* outer_map[index] = map or program */
   uint32_t map, index, target_map, target_program;
 };
@@ -499,7 +505,9 @@ struct bpfaot_env { /* one per program run, on the stack; usually optimised away
   const struct bpfaot_site *site; /* null unless BPFAOT_PROG_NEEDS_SITE */
   struct bpfaot_thread *thread;   /* null unless guarded */
   uint32_t cpu;                   /* leased CPU slot, valid with BPFAOT_PROG_NEEDS_CPU */
-  uint32_t program;
+  uint32_t program;               /* whose entry was called */
+  uint32_t tail_calls;            /* so far, with BPFAOT_PROG_TAIL_CALLS */
+  uint32_t tail_target;           /* number of the program to run next plus one; 0 = none */
   uint64_t thrown; /* programs that may throw: whether one has, and with which cookie */
   uint64_t cookie;
 };

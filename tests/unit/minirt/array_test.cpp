@@ -9,7 +9,7 @@
 using namespace bpfaot::test;
 
 namespace {
-constexpr uint32_t kArray = 2, kPerCpuArray = 6, kCgroupArray = 8;
+constexpr uint32_t kArray = 2, kProgArray = 3, kPerCpuArray = 6, kCgroupArray = 8;
 
 uint64_t read_u64(const void* p) {
   uint64_t v;
@@ -130,4 +130,30 @@ TEST(CgroupArray, a_set_slot_contains_every_task) {
   ASSERT_EQ(bpfaot_map_delete(&map.view, &key), 0);
   EXPECT_EQ(under(0), -EAGAIN);
   EXPECT_EQ(bpfaot_map_delete(&map.view, &key), -ENOENT);
+}
+
+TEST(ProgArray, slots_are_filled_and_emptied_as_in_the_kernel) {
+  EXPECT_EQ(TestMap(kProgArray, 4, 8, 3).layout, -EINVAL);
+  EXPECT_EQ(TestMap(kProgArray, 8, 4, 3).layout, -EINVAL);
+  EXPECT_EQ(TestMap(kProgArray, 4, 4, 0).layout, -EINVAL);
+  EXPECT_EQ(TestMap(kProgArray, 4, 4, 3, 0x80).layout, -EINVAL) << "BPF_F_RDONLY_PROG";
+  TestMap map(kProgArray, 4, 4, 3);
+  ASSERT_EQ(map.layout, 0);
+  uint32_t key = 2, value = 7;
+  EXPECT_EQ(bpfaot_map_lookup(&map.view, &key, 0), nullptr) << "an empty slot";
+  EXPECT_EQ(bpfaot_map_delete(&map.view, &key), -ENOENT);
+  EXPECT_EQ(bpfaot_map_update(&map.view, &key, &value, 1, 0), -EINVAL) << "flags";
+  EXPECT_EQ(bpfaot_map_update(&map.view, &key, &value, 0, 0), 0);
+  ASSERT_NE(bpfaot_map_lookup(&map.view, &key, 0), nullptr);
+  reset_runtime();
+  const bpfaot_map_desc desc = map.desc(0);
+  EXPECT_EQ(__bpfaot_rt_tail_call(nullptr, nullptr, &desc, 2), 7u);
+  EXPECT_EQ(__bpfaot_rt_tail_call(nullptr, nullptr, &desc, 0x500000002), 7u) << "32 bits";
+  EXPECT_EQ(__bpfaot_rt_tail_call(nullptr, nullptr, &desc, 1), 0u);
+  EXPECT_EQ(__bpfaot_rt_tail_call(nullptr, nullptr, &desc, 3), 0u);
+  EXPECT_EQ(__bpfaot_rt_tail_call(nullptr, nullptr, &desc, UINT64_MAX), 0u);
+  EXPECT_EQ(bpfaot_map_delete(&map.view, &key), 0);
+  EXPECT_EQ(__bpfaot_rt_tail_call(nullptr, nullptr, &desc, 2), 0u);
+  key = 3;
+  EXPECT_EQ(bpfaot_map_update(&map.view, &key, &value, 0, 0), -E2BIG);
 }

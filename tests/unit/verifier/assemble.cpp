@@ -202,6 +202,12 @@ MapDef perf_array(std::string name) {
   return map;
 }
 
+MapDef prog_array(std::string name) {
+  MapDef map = hash_map(std::move(name), 4, 4);
+  map.type = MapType::prog_array;
+  return map;
+}
+
 MapDef queue_map(std::string name, uint32_t value_size) {
   MapDef map = hash_map(std::move(name), 0, value_size);
   map.type = MapType::queue;

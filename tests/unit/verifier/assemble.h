@@ -25,6 +25,7 @@ bpf::MapDef hash_map(std::string name, uint32_t key_size, uint32_t value_size);
 bpf::MapDef array_map(std::string name, uint32_t value_size, uint32_t max_entries);
 bpf::MapDef ring_buffer(std::string name);
 bpf::MapDef perf_array(std::string name);
+bpf::MapDef prog_array(std::string name);
 bpf::MapDef queue_map(std::string name, uint32_t value_size);
 bpf::MapDef rodata(std::string contents);
 bpf::MapDef bss(uint32_t size);

@@ -536,7 +536,7 @@ TEST(RingBuffer, records_are_released_exactly_once) {
 
 TEST(Helpers, check_their_arguments) {
   EXPECT_EQ(check("call unknown#999999\n r0 = 0\n exit").code, "helper-invalid");
-  EXPECT_EQ(check("call bpf_tail_call#12\n r0 = 0\n exit").code, "helper-unknown");
+  EXPECT_EQ(check("call bpf_timer_init#169\n r0 = 0\n exit").code, "helper-unknown");
   EXPECT_EQ(
       check("r1 = r10\n r1 += -8\n r2 = 16\n r3 = 0\n call bpf_probe_read_user\n r0 = 0\n exit")
           .code,
