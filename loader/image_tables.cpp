@@ -206,6 +206,8 @@ Status Image::check_maps() const {
         (value.target_map != BPFAOT_NONE && value.target_map >= maps_.size()) ||
         (value.target_program != BPFAOT_NONE && value.target_program >= programs_.size()))
       return damaged("a map's initial value refers to what does not exist");
+    else if (value.target_program != BPFAOT_NONE && maps_[value.map].type != kMapProgArray)
+      return damaged("an initial value is a program in a map that holds none");
   return {};
 }
 

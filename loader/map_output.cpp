@@ -72,6 +72,19 @@ public:
     out_ += text_of(image_, value_type_, value) + "\n";
   }
 
+  // A value that stands for something of the image.
+  void named(const Bytes& key, std::string_view value) {
+    if (options_.json) {
+      JsonWriter out;
+      begin(out, "map", &key, -1);
+      out.key("value").value(value);
+      end(out);
+      return;
+    }
+    head(&key, -1);
+    out_ += std::string(value) + "\n";
+  }
+
   void histogram(const Bytes* key, const std::vector<uint64_t>& slots, Bytes value,
                  const HistogramPlace& place, int64_t cpu = -1) {
     const std::vector<Bucket> buckets = log2_buckets(slots);
@@ -211,6 +224,15 @@ void print_entry(const Image& image, const bpfaot_map& map, const MapEntry& entr
   }
 }
 
+// The name of what a slot stands for; others may have written anything into it.
+std::string slot_text(const Image& image, Bytes value) {
+  uint32_t slot = 0;
+  std::memcpy(&slot, value.data(), std::min(value.size(), sizeof slot));
+  if (slot == 0 || slot > image.programs().size())
+    return "no program (" + std::to_string(slot) + ")";
+  return std::string(image.string(image.programs()[slot - 1].name));
+}
+
 // Histograms in .bss: one, or an array of structs that have one.
 bool print_histogram_variable(const Image& image, const bpfaot_variable& variable, Bytes bytes,
                               const MapOutputOptions& options, std::string* out) {
@@ -260,6 +282,11 @@ std::string print_map(const Image& image, const Session& session, uint32_t index
   if (entries.empty())
     return {};
   MapPrinter printer(image, image.string(map.name), map.key_type, map.value_type, options);
+  if (header.type == kMapProgArray) {
+    for (const MapEntry& entry : entries)
+      printer.named(entry.key, slot_text(image, entry.values[0]));
+    return printer.take();
+  }
   const bool per_cpu = options.per_cpu && is_per_cpu(header.type);
   if (is_bucket_map(image, map, header) && !per_cpu)
     return print_bucket_map(image, map, entries, std::move(printer));

@@ -93,6 +93,10 @@ void fill_defaults(bpfaot_map* map) {
     map->key_size = map->key_size ? map->key_size : 4;
     map->value_size = map->value_size ? map->value_size : 4;
     break;
+  case kMapProgArray:
+    map->key_size = map->key_size ? map->key_size : 4;
+    map->value_size = map->value_size ? map->value_size : 4;
+    break;
   case kMapCgroupArray:
     map->key_size = map->key_size ? map->key_size : 4;
     map->value_size = map->value_size ? map->value_size : 4;

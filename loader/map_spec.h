@@ -37,7 +37,7 @@ bool is_stream(uint32_t type);
 // Queues and stacks: values without keys.
 bool is_queue(uint32_t type);
 
-constexpr uint32_t kMapHash = 1, kMapArray = 2, kMapPerfEventArray = 4, kMapPercpuHash = 5,
+constexpr uint32_t kMapHash = 1, kMapArray = 2, kMapProgArray = 3, kMapPerfEventArray = 4, kMapPercpuHash = 5,
                    kMapPercpuArray = 6, kMapStackTrace = 7, kMapCgroupArray = 8, kMapLruHash = 9,
                    kMapLruPercpuHash = 10, kMapQueue = 22, kMapStack = 23,
                    kMapRingbuf = 27, kMapUserRingbuf = 31; // enum bpf_map_type

@@ -275,6 +275,23 @@ Status Session::init_data(const Image& image, const SessionOptions& options) {
   return {};
 }
 
+// Slots that the object itself fills.
+Status Session::init_slots(const Image& image) {
+  for (const bpfaot_map_value& slot : image.map_values()) {
+    if (slot.target_program == BPFAOT_NONE)
+      continue;
+    const bpfaot_map_view map = view(slot.map);
+    const uint32_t value = slot.target_program + 1;
+    if (const int error = bpfaot_map_update(&map, &slot.index, &value, 0, 0); error != 0)
+      return Failure(make_error(Code::kMapSpec,
+                                "map '" + std::string(image.string(image.maps()[slot.map].name)) +
+                                    "' has no slot " + std::to_string(slot.index) + ": " +
+                                    strerror(-error))
+                         .about(image.path()));
+  }
+  return {};
+}
+
 Result<Session> Session::create(const Image& image, const SessionOptions& options) {
   Session session;
   TRY(session.layout(image, options));
@@ -287,6 +304,7 @@ Result<Session> Session::create(const Image& image, const SessionOptions& option
   TRY(seal(session.data_fd_.get(), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
   TRY(session.map_memory());
   TRY(session.init_data(image, options));
+  TRY(session.init_slots(image));
   return session;
 }
 

@@ -75,6 +75,7 @@ private:
   Status write_const(const Image& image, const SessionOptions& options);
   Status map_memory();
   Status init_data(const Image& image, const SessionOptions& options);
+  Status init_slots(const Image& image);
   Status set_variables(const Image& image, const SessionOptions& options, bool constant,
                        const std::vector<uint8_t*>& values) const;
   Status check_adopted(const Image& image);

@@ -19,6 +19,21 @@ Status add_section_target(const Image& image, uint32_t index, std::vector<ProbeW
   return {};
 }
 
+// A path alone is no place.
+bool has_place(const Image& image, const bpfaot_program& program) {
+  return !image.string(program.attach_path).empty() &&
+         (!image.string(program.attach_symbol).empty() || program.attach_offset != 0);
+}
+
+// Programs that others run.
+std::vector<bool> tail_targets(const Image& image) {
+  std::vector<bool> result(image.programs().size());
+  for (const bpfaot_map_value& slot : image.map_values())
+    if (slot.target_program != BPFAOT_NONE)
+      result[slot.target_program] = true;
+  return result;
+}
+
 Status check_program(const Image& image, uint32_t index) {
   const bpfaot_program& program = image.programs()[index];
   if (program.kind != BPFAOT_KIND_PROBE || (program.capabilities & BPFAOT_CAP_VECTOR) != 0) {
@@ -42,14 +57,15 @@ Result<std::vector<ProbeWish>> make_wishes(const Image& image, const std::vector
     named[wish.program] = true;
     wishes.push_back(std::move(wish));
   }
+  const std::vector<bool> is_tail_target = tail_targets(image);
   for (uint32_t index = 0; index < image.programs().size(); ++index) {
     const bpfaot_program& program = image.programs()[index];
     if (named[index] || (program.flags & BPFAOT_PROG_NO_AUTOLOAD) != 0) {
       continue;
     }
-    if (program.kind == BPFAOT_KIND_PROBE && !image.string(program.attach_path).empty() && check_program(image, index)) {
+    if (program.kind == BPFAOT_KIND_PROBE && has_place(image, program) && check_program(image, index)) {
       TRY(add_section_target(image, index, wishes));
-    } else {
+    } else if (!is_tail_target[index]) {
       unattached.emplace_back(image.string(program.name));
     }
   }

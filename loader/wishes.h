@@ -12,7 +12,7 @@
 namespace bpfaot::loader {
 
 // Each --attach, and the section's target for programs that none names. Programs without any target
-// are listed in `unattached`. [attach-spec] [attach-kind] [program-unknown]
+// are listed in `unattached`, but for those that a program array of the image runs. [attach-spec] [attach-kind] [program-unknown]
 Result<std::vector<ProbeWish>> make_wishes(const Image& image, const std::vector<std::string>& attach_options,
                                            std::vector<std::string>& unattached);
 

@@ -35,7 +35,7 @@ constexpr FlagName kProgramFlags[] = {
     {BPFAOT_PROG_SLEEPABLE, "sleepable"},     {BPFAOT_PROG_MULTI, "multi"},
     {BPFAOT_PROG_NEEDS_SITE, "needs_site"},   {BPFAOT_PROG_NEEDS_GUARD, "needs_guard"},
     {BPFAOT_PROG_NEEDS_CPU, "needs_cpu"},     {BPFAOT_PROG_CTX_ESCAPES, "ctx_escapes"},
-    {BPFAOT_PROG_PRESERVES, "preserves"}};
+    {BPFAOT_PROG_PRESERVES, "preserves"},     {BPFAOT_PROG_TAIL_CALLS, "tail_calls"}};
 
 constexpr FlagName kFixed[] = {
     {BPFAOT_FIXED_TYPE, "type"},           {BPFAOT_FIXED_KEY_SIZE, "key_size"},
@@ -135,9 +135,25 @@ std::string program_text(const Image& image) {
   return out;
 }
 
+// What the object puts into a map's slots.
+std::string_view slot_name(const Image& image, const bpfaot_map_value& slot) {
+  if (slot.target_program != BPFAOT_NONE)
+    return image.string(image.programs()[slot.target_program].name);
+  return slot.target_map != BPFAOT_NONE ? image.string(image.maps()[slot.target_map].name) : "nothing";
+}
+
+std::string slots_text(const Image& image, uint32_t map) {
+  std::string out;
+  for (const bpfaot_map_value& slot : image.map_values())
+    if (slot.map == map)
+      out += "    [" + std::to_string(slot.index) + "] = " + std::string(slot_name(image, slot)) + "\n";
+  return out;
+}
+
 std::string data_text(const Image& image) {
   std::string out = "\nmaps\n";
-  for (const bpfaot_map& m : image.maps()) {
+  for (uint32_t i = 0; i < image.maps().size(); ++i) {
+    const bpfaot_map& m = image.maps()[i];
     out += "  " + std::string(image.string(m.name)) + "  " + map_type_name(m.type);
     if (m.section != BPFAOT_MAP_ORDINARY)
       out += " (" + std::string(map_section_name(m.section)) + ")";
@@ -148,7 +164,7 @@ std::string data_text(const Image& image) {
       out += "  " + type_text(image, m.key_type) + " -> " + type_text(image, m.value_type);
     if (const std::string fixed = flag_text(kFixed, m.fixed); !fixed.empty())
       out += "  fixed: " + fixed;
-    out += "\n";
+    out += "\n" + slots_text(image, i);
   }
   if (!image.variables().empty())
     out += "\nvariables (--set NAME=VALUE)\n";
@@ -198,7 +214,8 @@ void json_programs(JsonWriter& out, const Image& image) {
 
 void json_maps(JsonWriter& out, const Image& image) {
   out.key("maps").begin_array();
-  for (const bpfaot_map& m : image.maps()) {
+  for (uint32_t i = 0; i < image.maps().size(); ++i) {
+    const bpfaot_map& m = image.maps()[i];
     out.begin_object();
     out.key("name").value(image.string(m.name));
     out.key("type").value(map_type_name(m.type));
@@ -212,6 +229,11 @@ void json_maps(JsonWriter& out, const Image& image) {
     if (m.value_type)
       out.key("value_type").value(type_text(image, m.value_type));
     flag_array(out, "fixed", kFixed, m.fixed);
+    out.key("slots").begin_array();
+    for (const bpfaot_map_value& slot : image.map_values())
+      if (slot.map == i)
+        out.begin_object().key("index").value(slot.index).key("value").value(slot_name(image, slot)).end_object();
+    out.end_array();
     out.end_object();
   }
   out.end_array();

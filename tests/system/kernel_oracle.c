@@ -151,11 +151,20 @@ static struct bpf_object *open_object(const char *path) {
   return object;
 }
 
+// The program to run, and all others as well where one may call another.
+static void choose_programs(struct bpf_object *object, const char *name) {
+  struct bpf_program *program;
+  struct bpf_map *map;
+  bool all = false;
+  bpf_object__for_each_map(map, object) all |= bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY;
+  bpf_object__for_each_program(program, object)
+    bpf_program__set_autoload(program, all || !strcmp(bpf_program__name(program), name));
+}
+
 static int test_run(const char *path, const char *program_name, const char *data_path) {
   struct bpf_object *object = open_object(path);
   struct bpf_program *program;
-  bpf_object__for_each_program(program, object)
-    bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), program_name));
+  choose_programs(object, program_name);
   if (bpf_object__load(object))
     cannot("to load the object");
   program = bpf_object__find_program_by_name(object, program_name);
@@ -176,8 +185,7 @@ static int test_run(const char *path, const char *program_name, const char *data
 static int packets(const char *path, const char *program_name, int count, char **files) {
   struct bpf_object *object = open_object(path);
   struct bpf_program *program;
-  bpf_object__for_each_program(program, object)
-    bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), program_name));
+  choose_programs(object, program_name);
   if (bpf_object__load(object))
     cannot("to load the object");
   program = bpf_object__find_program_by_name(object, program_name);

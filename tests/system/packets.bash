@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-# The body of packets-*.test: `machine` runs every program of packets.bpf.c on every packet, natively
-# or under qemu-user; numbers and packets must be the kernel's.
+# The body of packets-*.test and tail-calls-*.test: `machine` runs every program of packets.bpf.c or
+# `source`.bpf.c whose name begins with `prefix` on every packet, natively or under qemu-user; numbers
+# and packets must be the kernel's.
 need jq perl
 need_runner "$machine"
-bpf_object packets
-programs=$(aotc --list --json "$tmp/packets.bpf.o" | jq -r ".programs[].name")
+: "${source:=packets}" "${prefix:=}"
+bpf_object "$source"
+programs=$(aotc --list --json "$tmp/$source.bpf.o" | jq -r ".programs[].name | select(startswith(\"$prefix\"))")
 packet() { perl -e 'print pack "H*", join "", map { s/\s//gr } @ARGV' "$@"; }
 eth='feedfacebeef 0123456789ab'
 ip4='4500003c 1c464000 4006b1e6 0a000001 0a000002'
@@ -22,13 +24,13 @@ inputs=$(cd "$tmp" && ls ./*.in)
 [ "$machine" = "$(uname -m)" ] || inputs='./udp.in ./udp6.in ./bare.in ./tiny.in' # an emulator takes its time
 
 gcc -g -O1 "$system_dir/kernel_oracle.c" -o "$tmp/kernel_oracle" -lbpf -lelf -lz || fail "kernel_oracle"
-aotc -t "$machine" "$tmp/packets.bpf.o" -o "$tmp/packets.so" >"$tmp/aotc.out" 2>"$tmp/aotc.err" || fail "bpf-aotc: status $?"
+aotc -t "$machine" "$tmp/$source.bpf.o" -o "$tmp/$source.so" >"$tmp/aotc.out" 2>"$tmp/aotc.err" || fail "bpf-aotc: status $?"
 expect "it says nothing" "$(cat "$tmp/aotc.err")" ""
 checked=0 wrong=0
 for program in $programs; do
   names=()
   for input in $inputs; do names+=("$tmp/$input" "$tmp/${input%.in}.kernel"); done
-  timeout 60 "$tmp/kernel_oracle" packets "$tmp/packets.bpf.o" "$program" "${names[@]}" >"$tmp/kernel.txt" 2>"$tmp/kernel.err"
+  timeout 60 "$tmp/kernel_oracle" packets "$tmp/$source.bpf.o" "$program" "${names[@]}" >"$tmp/kernel.txt" 2>"$tmp/kernel.err"
   case $? in
     0) ;;
     77) skip "$(sed -n 's/^SKIP: //p' "$tmp/kernel.txt")" ;;
@@ -40,7 +42,7 @@ for program in $programs; do
     want=$(sed -n "${n}p" "$tmp/kernel.txt")
     rm -f "$tmp/ours"
     got=refused
-    if aot test-run "$tmp/packets.so" --program "$program" --data-in "$tmp/$input" --data-out "$tmp/ours" --json \
+    if aot test-run "$tmp/$source.so" --program "$program" --data-in "$tmp/$input" --data-out "$tmp/ours" --json \
       >"$tmp/run.json" 2>"$tmp/run.err"; then
       got=retval=$(jq -r .retval "$tmp/run.json")
     else

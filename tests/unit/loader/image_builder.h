@@ -112,6 +112,7 @@ public:
   std::vector<bpfaot_member> members;
   std::vector<bpfaot_enumerator> enumerators;
   std::vector<bpfaot_event> events;
+  std::vector<bpfaot_map_value> map_values;
   std::vector<uint8_t> code = std::vector<uint8_t>(64, 0);
   uint32_t data_flags = PF_R | PF_W;
 
@@ -143,6 +144,7 @@ private:
     desc.members = table(members);
     desc.enumerators = table(enumerators);
     desc.events = table(events);
+    desc.map_values = table(map_values);
     desc.initial = blob(initial_.data(), initial_.size());
     desc.strings = blob(strings_.data(), strings_.size());
     std::memcpy(desc.magic, BPFAOT_MAGIC, sizeof desc.magic);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "loader/session.h"
 
+#include "loader/map_output.h"
 #include "loader/map_spec.h"
 #include "loader/variables.h"
 #include "tests/unit/loader/image_builder.h"
@@ -56,6 +57,46 @@ TEST(Session, MakesMapsThatCanBeUsed) {
   EXPECT_EQ(*static_cast<const uint64_t*>(found), 42u);
   EXPECT_GT(session->cpus(), possible_cpus());
   EXPECT_EQ(session->shared().loader_pid, static_cast<uint32_t>(getpid()));
+}
+
+TEST(Session, FillsProgramArraysAndPrintsWhatTheyHold) {
+  ImageBuilder b;
+  b.map("jump", kMapProgArray, 4, 4, 4);
+  b.program("one", BPFAOT_KIND_SYSCALL);
+  b.program("two", BPFAOT_KIND_SYSCALL);
+  b.map_values.push_back({0, 0, BPFAOT_NONE, 1});
+  b.map_values.push_back({0, 3, BPFAOT_NONE, 0});
+  const Image image = make_image(b);
+  const auto session = Session::create(image, {});
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(print_map(image, *session, 0, {}), "@jump[0]: two\n@jump[3]: one\n");
+  EXPECT_EQ(print_map(image, *session, 0, {.json = true}),
+            "{\"type\":\"map\",\"map\":\"jump\",\"key\":0,\"value\":\"two\"}\n"
+            "{\"type\":\"map\",\"map\":\"jump\",\"key\":3,\"value\":\"one\"}\n");
+  EXPECT_EQ(print_maps(image, *session, {}), "") << "what the object says is no news";
+  const bpfaot_map_view map = session->view(0);
+  const uint32_t key = 1, garbage = 99;
+  EXPECT_EQ(bpfaot_map_update(&map, &key, &garbage, 0, 0), 0);
+  EXPECT_EQ(print_map(image, *session, 0, {}), "@jump[0]: two\n@jump[1]: no program (99)\n@jump[3]: one\n");
+}
+
+TEST(Session, RefusesSlotsThatAMapDoesNotHave) {
+  ImageBuilder b;
+  b.map("jump", kMapProgArray, 4, 4, 4);
+  b.program("one", BPFAOT_KIND_SYSCALL);
+  b.map_values.push_back({0, 3, BPFAOT_NONE, 0});
+  const Image image = make_image(b);
+  EXPECT_TRUE(Session::create(image, {}));
+  const auto small = Session::create(image, with_map("jump:max_entries=3"));
+  ASSERT_FALSE(small);
+  EXPECT_EQ(small.error().code, Code::kMapSpec);
+  b.map_values[0] = {0, 3, BPFAOT_NONE, 1};
+  EXPECT_FALSE(open_image_bytes("test.so", b.build())) << "a program that does not exist";
+  b.map_values[0] = {1, 3, BPFAOT_NONE, 0};
+  EXPECT_FALSE(open_image_bytes("test.so", b.build())) << "a map that does not exist";
+  b.map_values[0] = {0, 3, BPFAOT_NONE, 0};
+  b.maps[0].type = kMapArray;
+  EXPECT_FALSE(open_image_bytes("test.so", b.build())) << "a map that holds no programs";
 }
 
 TEST(Session, SealsTheConstMemory) {
