@@ -127,6 +127,8 @@ private:
   Status lower_call(bpf::FuncId callee_id);
   llvm::Value* follow_tail_call(llvm::Value* result);
   Status lower_tail_call();
+  void assume_shapes(const bpf::HelperInfo& helper);
+  Status lower_map_lookup();
   llvm::Value* env_field(uint64_t offset);
   void find_stack_reads();    // lower_read.cpp
   bool reads_register() const; // a probe_read of a field of the context that is done on the spot

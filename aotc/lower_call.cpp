@@ -135,6 +135,9 @@ Status FunctionLowering::lower_helper(int32_t id) {
   TRY(note_helper(*helper));
   if (id == bpf::kTailCall)
     return lower_tail_call();
+  assume_shapes(*helper);
+  if (insn_facts().result.kind == Kind::map_handle)
+    return lower_map_lookup();
   if (TRY(lower_read()))
     return {};
   return lower_runtime_call(*helper);
@@ -214,6 +217,39 @@ Status FunctionLowering::lower_call(bpf::FuncId callee_id) {
     set_ptr(Reg{0}, result);
   else
     set_int(Reg{0}, result);
+  return {};
+}
+
+// A map that was found in another one has the attributes that the object gives for such maps.
+void FunctionLowering::assume_shapes(const bpf::HelperInfo& helper) {
+  for (uint32_t i = 0; i < helper.arg_count(); ++i) {
+    const Reg reg{static_cast<uint8_t>(i + 1)};
+    const verifier::RegFact& argument = fact(reg);
+    if (helper.args[i] != HelperArg::map || !argument.map.valid())
+      continue;
+    const bpf::MapDef& map = program_.module.object().maps[argument.map.value];
+    if (!map.is_inner_template)
+      continue;
+    const std::pair<uint64_t, uint32_t> fields[] = {
+        {offsetof(bpfaot_map_desc, type), static_cast<uint32_t>(map.type)},
+        {offsetof(bpfaot_map_desc, key_size), map.key_size},
+        {offsetof(bpfaot_map_desc, value_size), map.value_size}};
+    for (const auto& [offset, value] : fields) {
+      llvm::Value* place = b_.CreateConstGEP1_64(b_.getInt8Ty(), get_ptr(reg), offset);
+      b_.CreateAssumption(
+          b_.CreateICmpEQ(b_.CreateLoad(b_.getInt32Ty(), place), b_.getInt32(value)));
+    }
+  }
+}
+
+Status FunctionLowering::lower_map_lookup() {
+  ModuleLowering& module = program_.module;
+  llvm::Function* lookup = module.runtime_function("__bpfaot_rt_map_lookup_map");
+  if (lookup == nullptr || module.map_table() == nullptr)
+    return program_.fail_at(at_, Code::kResource, "the runtime has no maps of maps");
+  set_ptr(Reg{0}, b_.CreateCall(lookup, {function_->getArg(0), get_ptr(Reg{1}), get_ptr(Reg{2}),
+                                         module.map_table(),
+                                         b_.getInt64(module.object().maps.size())}));
   return {};
 }
 

@@ -146,7 +146,20 @@ private:
   }
 
   void fill_events() {
-    manifest_.events = find_events(input_.object, input_.programs, btf_, manifest_.types);
+    for (const bpfaot_event& event :
+         find_events(input_.object, input_.programs, btf_, manifest_.types)) {
+      if (!input_.object.maps[event.map].is_inner_template) {
+        manifest_.events.push_back(event);
+        continue;
+      }
+      // Found in another map: any of that shape.
+      const uint32_t shape = input_.object.shape_of(bpf::MapId(event.map));
+      for (uint32_t i = 0; i < input_.object.maps.size(); ++i)
+        if (!input_.object.maps[i].inner && input_.object.shape_of(bpf::MapId(i)) == shape) {
+          manifest_.events.push_back(event);
+          manifest_.events.back().map = i;
+        }
+    }
   }
 
   // outer[index] = &map or &program
@@ -154,10 +167,11 @@ private:
     for (uint32_t i = 0; i < input_.object.maps.size(); ++i)
       for (const bpf::MapValueInit& value : input_.object.maps[i].values) {
         bpfaot_map_value row{i, value.index, BPFAOT_NONE, BPFAOT_NONE};
-        if (const auto map = input_.object.find_map(value.symbol))
+        if (const auto map = input_.object.find_map(value.symbol);
+            map && input_.object.maps[i].inner)
           row.target_map = map->value;
         for (uint32_t p = 0; p < input_.programs.size(); ++p)
-          if (input_.programs[p].program().name == value.symbol)
+          if (input_.programs[p].program().name == value.symbol && !input_.object.maps[i].inner)
             row.target_program = p;
         manifest_.map_values.push_back(row);
       }

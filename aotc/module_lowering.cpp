@@ -3,6 +3,8 @@
 
 #include <bpfaot/abi.h>
 
+#include <algorithm>
+
 namespace bpfaot::aotc {
 namespace {
 
@@ -30,6 +32,9 @@ ModuleLowering::ModuleLowering(llvm::LLVMContext& context, const targets::Target
       llvm::ArrayType::get(llvm::Type::getInt8Ty(context), block_size(map_count_ + 1));
   rt_ = new llvm::GlobalVariable(*module_, bytes, false, llvm::GlobalValue::ExternalLinkage,
                                  llvm::Constant::getNullValue(bytes), "__bpfaot_rt");
+  if (std::any_of(object.maps.begin(), object.maps.end(),
+                  [](const bpf::MapDef& map) { return map.inner.has_value(); }))
+    make_map_table();
 }
 
 void ModuleLowering::finish_runtime_block() {
@@ -54,10 +59,7 @@ void ModuleLowering::need_printk_map() {
   has_printk_map_ = true;
 }
 
-llvm::GlobalVariable* ModuleLowering::map_desc(bpf::MapId id) {
-  llvm::GlobalVariable*& desc = descs_[id.value];
-  if (desc != nullptr)
-    return desc;
+llvm::Constant* ModuleLowering::desc_fields(bpf::MapId id) {
   const bpf::MapDef& map = object_.maps[id.value];
   const uint32_t fields[] = {static_cast<uint32_t>(map.type),
                              map.key_size,
@@ -66,12 +68,36 @@ llvm::GlobalVariable* ModuleLowering::map_desc(bpf::MapId id) {
                              map.flags,
                              id.value,
                              is_array(map) ? map.max_entries : 0,
-                             0};
+                             object_.shape_of(id)};
   static_assert(sizeof(fields) == sizeof(bpfaot_map_desc));
-  llvm::Constant* value = llvm::ConstantDataArray::get(context(), fields);
-  desc = new llvm::GlobalVariable(*module_, value->getType(), true,
-                                  llvm::GlobalValue::InternalLinkage, value, "map." + map.name);
+  return llvm::ConstantDataArray::get(context(), fields);
+}
+
+// A lookup in a map of maps gives an entry of the table, so all of them are in it.
+void ModuleLowering::make_map_table() {
+  std::vector<llvm::Constant*> rows;
+  for (uint32_t i = 0; i < object_.maps.size(); ++i)
+    rows.push_back(desc_fields(bpf::MapId(i)));
+  auto* type = llvm::ArrayType::get(rows[0]->getType(), rows.size());
+  map_table_ = new llvm::GlobalVariable(*module_, type, true, llvm::GlobalValue::InternalLinkage,
+                                        llvm::ConstantArray::get(type, rows), "maps");
+  map_table_->setAlignment(llvm::Align(8));
+  for (uint32_t i = 0; i < descs_.size(); ++i)
+    descs_[i] = llvm::ConstantExpr::getInBoundsGetElementPtr(
+        llvm::Type::getInt8Ty(context()), map_table_,
+        llvm::ConstantInt::get(llvm::Type::getInt64Ty(context()),
+                               uint64_t{i} * sizeof(bpfaot_map_desc)));
+}
+
+llvm::Constant* ModuleLowering::map_desc(bpf::MapId id) {
+  if (descs_[id.value] != nullptr)
+    return descs_[id.value];
+  llvm::Constant* value = desc_fields(id);
+  auto* desc =
+      new llvm::GlobalVariable(*module_, value->getType(), true, llvm::GlobalValue::InternalLinkage,
+                               value, "map." + object_.maps[id.value].name);
   desc->setAlignment(llvm::Align(8));
+  descs_[id.value] = desc;
   return desc;
 }
 

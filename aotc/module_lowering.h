@@ -63,7 +63,9 @@ public:
 
   TailCalls& tail_calls() { return tail_calls_; }
 
-  llvm::GlobalVariable* map_desc(bpf::MapId id);
+  llvm::Constant* map_desc(bpf::MapId id);
+  // Descriptions of all maps, where some of them hold others.
+  llvm::GlobalVariable* map_table() { return map_table_; }
   // Address of the first byte of a data map's value, loaded from the runtime block.
   llvm::Value* map_data(llvm::IRBuilder<>& builder, bpf::MapId id);
   // Declares minirt's function; null when this runtime has none.
@@ -86,7 +88,10 @@ private:
   LoweringOptions options_;
   std::unique_ptr<llvm::Module> module_;
   llvm::GlobalVariable* rt_ = nullptr;
-  std::vector<llvm::GlobalVariable*> descs_;
+  void make_map_table();
+  llvm::Constant* desc_fields(bpf::MapId id);
+  std::vector<llvm::Constant*> descs_;
+  llvm::GlobalVariable* map_table_ = nullptr;
   uint32_t map_count_;
   TailCalls tail_calls_;
   std::unique_ptr<DebugInfo> debug_; // made at the first function that has lines

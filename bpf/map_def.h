@@ -43,6 +43,12 @@ struct MapDef {
   // Bytes of `initial` that nobody changes before the programs run: [begin, end), sorted.
   std::vector<std::pair<uint32_t, uint32_t>> fixed;
 
+  // What a program relies on when it has found this map in another one.
+  bool has_shape_of(const MapDef& other) const {
+    const bool is_array = type == MapType::array || type == MapType::percpu_array;
+    return type == other.type && key_size == other.key_size && value_size == other.value_size &&
+           flags == other.flags && (!is_array || max_entries == other.max_entries);
+  }
   bool is_per_cpu() const {
     return type == MapType::percpu_hash || type == MapType::percpu_array || type == MapType::lru_percpu_hash;
   }

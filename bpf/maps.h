@@ -27,6 +27,7 @@ inline constexpr MapClassMask stack_trace = 1u << 6;
 inline constexpr MapClassMask iterable = 1u << 7; // for_each_map_elem
 inline constexpr MapClassMask user_ringbuf = 1u << 8; // drain
 inline constexpr MapClassMask prog_array = 1u << 9; // tail_call
+inline constexpr MapClassMask of_maps = 1u << 10; // lookup gives a map
 inline constexpr MapClassMask any_map = UINT32_MAX;
 } // namespace map_class
 
@@ -41,6 +42,9 @@ std::span<const MapTypeInfo> all_map_types();   // those of maps.def
 const MapTypeInfo* find_map_type(MapType type); // null: minirt has none
 inline bool is_supported(MapType type) {
   return find_map_type(type) != nullptr;
+}
+inline bool is_of_maps(MapType type) {
+  return type == MapType::array_of_maps || type == MapType::hash_of_maps;
 }
 inline MapClassMask map_class_of(MapType type) {
   const MapTypeInfo* info = find_map_type(type);

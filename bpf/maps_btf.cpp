@@ -7,6 +7,7 @@
 #include "bpf/maps_btf.h"
 
 #include "bpf/bytes.h"
+#include "bpf/maps.h"
 
 #include <algorithm>
 
@@ -190,6 +191,8 @@ private:
       object_.maps.back().inner = MapId(object_.maps.size());
       object_.maps.push_back(std::move(*inner));
     }
+    if (is_of_maps(object_.maps[map.value].type) && !object_.maps[map.value].inner)
+      object_.map_faults.emplace(map, wrong(name, "no inner map is defined").diagnostic());
     if (values_off)
       values_.push_back({map, symbol->value + *values_off, symbol->value + symbol->size});
     return {};
@@ -215,6 +218,9 @@ private:
               values.map, make_error(Code::kMapDef, "map '" + map.name + "', slot " +
                                                         std::to_string(index) + ": '" + target +
                                                         "' is nothing that this map can hold"));
+        else if (map.type == MapType::hash_of_maps && map.key_size != sizeof(uint32_t))
+          object_.map_faults.emplace(
+              values.map, wrong(map.name, "initial values need keys of 4 bytes").diagnostic());
         else if ((relocation.offset - values.begin) % 8 != 0 || index >= UINT32_MAX || target.empty())
           object_.map_faults.emplace(
               values.map,
@@ -231,8 +237,9 @@ private:
       return std::any_of(object_.programs.begin(), object_.programs.end(),
                          [&](const ProgramEntry& program) { return program.name == target; });
     const auto found = object_.find_map(target);
-    return found && object_.map(*found).section == MapSection::ordinary &&
-           !object_.map(*found).is_inner_template;
+    return found && map.inner && !object_.map(*found).is_inner_template &&
+           object_.map(*found).section == MapSection::ordinary &&
+           object_.map(*found).has_shape_of(object_.map(*map.inner));
   }
 
   // A map or function by its symbol, or by section and addend when it is static.

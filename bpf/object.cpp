@@ -82,6 +82,18 @@ std::optional<MapId> Object::find_map(std::string_view name) const {
   return std::nullopt;
 }
 
+// Definitions of inner maps with the same attributes are one shape, numbered by the first of them.
+uint32_t Object::shape_of(MapId id) const {
+  const MapDef& map = maps[id.value];
+  const MapDef& wanted = map.inner ? maps[map.inner->value] : map;
+  if (map.section != MapSection::ordinary)
+    return 0;
+  for (uint32_t i = 0; i < maps.size(); ++i)
+    if (maps[i].is_inner_template && wanted.has_shape_of(maps[i]))
+      return i + 1;
+  return 0;
+}
+
 const CodeRange* Object::code_at(uint32_t section, uint32_t slot) const {
   for (const CodeRange& range : code)
     if (range.section == section && range.begin <= slot && slot < range.end)

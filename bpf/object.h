@@ -83,6 +83,8 @@ struct Object {
 
   const MapDef& map(MapId id) const { return maps[id.value]; }
   std::optional<MapId> find_map(std::string_view name) const;
+  // Of a map of maps: what its inner maps must have as theirs. Of others: 0 = never inside another.
+  uint32_t shape_of(MapId id) const;
   // The function whose code covers a slot.
   const CodeRange* code_at(uint32_t section, uint32_t slot) const;
 };

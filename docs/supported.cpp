@@ -71,6 +71,7 @@ void print_maps() {
                 : map.map_class == bpf::map_class::queue_stack  ? "in order, without keys"
                 : map.map_class == bpf::map_class::stack_trace  ? "stacks by their hash"
                 : map.map_class == bpf::map_class::prog_array   ? "programs of the same image and kind, for tail calls"
+                : map.map_class == bpf::map_class::of_maps      ? "maps of the same image and of the shape that the object gives"
                 : map.map_class == bpf::map_class::cgroup_array ? "one implicit cgroup: every task is in it"
                                                                 : "records");
   std::printf("\nGlobal variables (`.data`, `.bss`, `.rodata`) are maps too; `--set` writes `.rodata`.\n");

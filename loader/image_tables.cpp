@@ -208,6 +208,8 @@ Status Image::check_maps() const {
       return damaged("a map's initial value refers to what does not exist");
     else if (value.target_program != BPFAOT_NONE && maps_[value.map].type != kMapProgArray)
       return damaged("an initial value is a program in a map that holds none");
+    else if (value.target_map != BPFAOT_NONE && !is_of_maps(maps_[value.map].type))
+      return damaged("an initial value is a map in a map that holds none");
   return {};
 }
 

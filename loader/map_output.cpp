@@ -225,9 +225,12 @@ void print_entry(const Image& image, const bpfaot_map& map, const MapEntry& entr
 }
 
 // The name of what a slot stands for; others may have written anything into it.
-std::string slot_text(const Image& image, Bytes value) {
+std::string slot_text(const Image& image, uint32_t type, Bytes value) {
   uint32_t slot = 0;
   std::memcpy(&slot, value.data(), std::min(value.size(), sizeof slot));
+  if (is_of_maps(type))
+    return slot == 0 || slot > image.maps().size() ? "no map (" + std::to_string(slot) + ")"
+                                                   : std::string(image.string(image.maps()[slot - 1].name));
   if (slot == 0 || slot > image.programs().size())
     return "no program (" + std::to_string(slot) + ")";
   return std::string(image.string(image.programs()[slot - 1].name));
@@ -282,9 +285,9 @@ std::string print_map(const Image& image, const Session& session, uint32_t index
   if (entries.empty())
     return {};
   MapPrinter printer(image, image.string(map.name), map.key_type, map.value_type, options);
-  if (header.type == kMapProgArray) {
+  if (is_slots(header.type)) {
     for (const MapEntry& entry : entries)
-      printer.named(entry.key, slot_text(image, entry.values[0]));
+      printer.named(entry.key, slot_text(image, header.type, entry.values[0]));
     return printer.take();
   }
   const bool per_cpu = options.per_cpu && is_per_cpu(header.type);

@@ -139,7 +139,7 @@ std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint3
   entries.erase(std::unique(entries.begin(), entries.end(),
                             [](const MapEntry& a, const MapEntry& b) { return a.key == b.key; }),
                 entries.end());
-  if (is_array(header.type) || header.type == kMapStackTrace || header.type == kMapProgArray)
+  if (is_array(header.type) || header.type == kMapStackTrace || is_slots(header.type))
     return entries;
   std::stable_sort(entries.begin(), entries.end(), [&](const MapEntry& a, const MapEntry& b) {
     int64_t x, y;
@@ -152,13 +152,13 @@ std::vector<MapEntry> snapshot(const Image& image, const Session& session, uint3
 
 bool holds_values(uint32_t type) {
   return type == kMapHash || type == kMapLruHash || is_array(type) || is_per_cpu(type) ||
-         is_queue(type) || type == kMapStackTrace || type == kMapProgArray;
+         is_queue(type) || type == kMapStackTrace || is_slots(type);
 }
 
 bool is_scratch(const Image& image, uint32_t index) {
   const bpfaot_map& map = image.maps()[index];
   const std::string_view name = image.string(map.name);
-  if (name == "start" || name == "starts" || name.starts_with("__") || map.type == kMapProgArray)
+  if (name == "start" || name == "starts" || name.starts_with("__") || is_slots(map.type))
     return true;
   const auto has = [&](std::string_view word) { return name.find(word) != std::string_view::npos; };
   if (is_array(map.type) && map.max_entries <= 1 &&

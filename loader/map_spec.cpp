@@ -93,6 +93,8 @@ void fill_defaults(bpfaot_map* map) {
     map->key_size = map->key_size ? map->key_size : 4;
     map->value_size = map->value_size ? map->value_size : 4;
     break;
+  case kMapArrayOfMaps:
+  case kMapHashOfMaps:
   case kMapProgArray:
     map->key_size = map->key_size ? map->key_size : 4;
     map->value_size = map->value_size ? map->value_size : 4;
@@ -169,6 +171,10 @@ std::string_view map_section_name(uint32_t section) {
 bool is_per_cpu(uint32_t type) {
   return type == kMapPercpuHash || type == kMapPercpuArray || type == kMapLruPercpuHash;
 }
+
+bool is_of_maps(uint32_t type) { return type == kMapArrayOfMaps || type == kMapHashOfMaps; }
+
+bool is_slots(uint32_t type) { return type == kMapProgArray || is_of_maps(type); }
 
 bool is_queue(uint32_t type) { return type == kMapQueue || type == kMapStack; }
 

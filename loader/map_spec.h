@@ -34,12 +34,16 @@ std::string_view map_section_name(uint32_t section);
 bool is_per_cpu(uint32_t type);
 // Ring buffers and perf event arrays: maps that are read as a stream of records.
 bool is_stream(uint32_t type);
+// Maps whose values are slots that stand for programs or maps of the image.
+bool is_slots(uint32_t type);
+bool is_of_maps(uint32_t type);
 // Queues and stacks: values without keys.
 bool is_queue(uint32_t type);
 
 constexpr uint32_t kMapHash = 1, kMapArray = 2, kMapProgArray = 3, kMapPerfEventArray = 4, kMapPercpuHash = 5,
                    kMapPercpuArray = 6, kMapStackTrace = 7, kMapCgroupArray = 8, kMapLruHash = 9,
-                   kMapLruPercpuHash = 10, kMapQueue = 22, kMapStack = 23,
+                   kMapLruPercpuHash = 10, kMapArrayOfMaps = 12, kMapHashOfMaps = 13,
+                   kMapQueue = 22, kMapStack = 23,
                    kMapRingbuf = 27, kMapUserRingbuf = 31; // enum bpf_map_type
 constexpr uint32_t kDefaultRingSize = 256 << 10;
 

@@ -278,10 +278,14 @@ Status Session::init_data(const Image& image, const SessionOptions& options) {
 // Slots that the object itself fills.
 Status Session::init_slots(const Image& image) {
   for (const bpfaot_map_value& slot : image.map_values()) {
-    if (slot.target_program == BPFAOT_NONE)
+    const bool is_map = is_of_maps(header(slot.map).type);
+    const uint32_t target = is_map ? slot.target_map : slot.target_program;
+    if (target == BPFAOT_NONE)
       continue;
     const bpfaot_map_view map = view(slot.map);
-    const uint32_t value = slot.target_program + 1;
+    const uint32_t value = target + 1;
+    if (map.header->key_size != sizeof slot.index)
+      return fail(Code::kMapSpec, "a map with initial values has keys of another size than 4 bytes");
     if (const int error = bpfaot_map_update(&map, &slot.index, &value, 0, 0); error != 0)
       return Failure(make_error(Code::kMapSpec,
                                 "map '" + std::string(image.string(image.maps()[slot.map].name)) +

@@ -102,7 +102,8 @@ RT_INLINE bool rt_is_lru(uint32_t type) {
   return type == RT_MAP_LRU_HASH || type == RT_MAP_LRU_PERCPU_HASH;
 }
 RT_INLINE bool rt_is_hash(uint32_t type) {
-  return type == RT_MAP_HASH || rt_is_per_cpu_hash(type) || rt_is_lru(type);
+  return type == RT_MAP_HASH || rt_is_per_cpu_hash(type) || rt_is_lru(type) ||
+         type == RT_MAP_HASH_OF_MAPS;
 }
 
 RT_INLINE uint32_t rt_hash_value_offset(struct rt_map m) {

@@ -24,6 +24,10 @@ uint64_t __bpfaot_rt_map_delete_elem(rt_env* env, rt_desc* map, const void* key)
 
 void* __bpfaot_rt_map_lookup_percpu_elem(rt_env* env, rt_desc* map, const void* key, uint64_t cpu);
 
+/* Lookup in a map of maps. `maps` describes all maps of the image. */
+rt_desc* __bpfaot_rt_map_lookup_map(rt_env* env, rt_desc* map, const void* key, rt_desc* maps,
+                                    uint64_t count);
+
 uint64_t __bpfaot_rt_map_push_elem(rt_env* env, rt_desc* map, const void* value, uint64_t flags);
 uint64_t __bpfaot_rt_map_pop_elem(rt_env* env, rt_desc* map, void* value);
 uint64_t __bpfaot_rt_map_peek_elem(rt_env* env, rt_desc* map, void* value);

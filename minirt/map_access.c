@@ -57,6 +57,8 @@ static int check_hash(const struct bpfaot_map_header* h) {
     return -RT_EINVAL;
   if (!h->key_size || !h->value_size || !h->max_entries)
     return -RT_EINVAL;
+  if (h->type == RT_MAP_HASH_OF_MAPS && h->value_size != sizeof(uint32_t))
+    return -RT_EINVAL;
   if (h->key_size > kMaxKey || h->value_size > (per_cpu ? kMaxPerCpuValue : kMaxValue) ||
       h->max_entries > 1u << 30)
     return -RT_E2BIG;
@@ -181,7 +183,7 @@ static int layout_file_array(struct bpfaot_map_header* h) {
 
 /* Arrays of 32-bit slots that stand for objects of other kinds; 0 is none. */
 static bool is_slot_array(uint32_t type) {
-  return type == RT_MAP_CGROUP_ARRAY || type == RT_MAP_PROG_ARRAY;
+  return type == RT_MAP_CGROUP_ARRAY || type == RT_MAP_PROG_ARRAY || type == RT_MAP_ARRAY_OF_MAPS;
 }
 
 int bpfaot_map_layout(struct bpfaot_map_header* h) {
@@ -242,7 +244,7 @@ void* bpfaot_map_lookup(const struct bpfaot_map_view* map, const void* key, uint
     return rt_hash_lookup(m, key, cpu, false);
   if (m.type == RT_MAP_STACK_TRACE)
     return rt_stack_lookup(m, rt_load_u32(key));
-  if (m.type == RT_MAP_PROG_ARRAY) {
+  if (m.type == RT_MAP_PROG_ARRAY || m.type == RT_MAP_ARRAY_OF_MAPS) {
     uint32_t* slot = object_slot(m, key);
     return slot && rt_load(slot) ? slot : NULL;
   }
@@ -325,7 +327,7 @@ static int array_next_key(struct rt_map m, const void* key, void* next) {
 
 int bpfaot_map_next_key(const struct bpfaot_map_view* map, const void* key_or_null, void* next) {
   struct rt_map m = rt_map_of_view(map);
-  if (rt_is_array(m.type) || m.type == RT_MAP_PROG_ARRAY)
+  if (rt_is_array(m.type) || is_slot_array(m.type))
     return array_next_key(m, key_or_null, next);
   if (rt_is_hash(m.type))
     return (int)rt_hash_next_key(m.header, m.data, key_or_null, next);

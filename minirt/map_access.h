@@ -30,7 +30,7 @@ void bpfaot_map_init(const struct bpfaot_map_view* map);
  * not per CPU. The memory stays mapped but the key may be deleted at any time. */
 void* bpfaot_map_lookup(const struct bpfaot_map_view* map, const void* key, uint32_t cpu);
 
-/* In a program array a value is the number of a program plus one. `value` has value_size bytes; for a per-CPU map one slot is written, and a new element of a hash
+/* In a program array a value is the number of a program plus one, in a map of maps that of a map. `value` has value_size bytes; for a per-CPU map one slot is written, and a new element of a hash
  * has zeros in the others. */
 int bpfaot_map_update(const struct bpfaot_map_view* map, const void* key, const void* value,
                       uint64_t flags, uint32_t cpu);

@@ -16,6 +16,21 @@ RT_HELPER void* __bpfaot_rt_map_lookup_elem(rt_env* env, rt_desc* map, const voi
   return NULL;
 }
 
+/* The slot may hold anything: it is read once, and what it names must be a map of the right shape. */
+RT_HELPER rt_desc* __bpfaot_rt_map_lookup_map(rt_env* env, rt_desc* map, const void* key,
+                                              rt_desc* maps, uint64_t count) {
+  struct rt_map m = rt_map_of(map);
+  const void* slot = m.type == RT_MAP_ARRAY_OF_MAPS  ? rt_array_lookup(m, key, 0)
+                     : m.type == RT_MAP_HASH_OF_MAPS ? rt_hash_lookup(m, key, env->cpu, true)
+                                                     : NULL;
+  if (!slot)
+    return NULL;
+  uint32_t index = rt_load((const uint32_t*)slot) - 1;
+  if (index >= count || maps[index].shape != map->shape)
+    return NULL;
+  return &maps[index];
+}
+
 RT_HELPER uint64_t __bpfaot_rt_map_update_elem(rt_env* env, rt_desc* map, const void* key,
                                                const void* value, uint64_t flags) {
   struct rt_map m = rt_map_of(map);

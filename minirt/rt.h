@@ -80,6 +80,8 @@ enum { /* enum bpf_map_type, of which bpf/maps.def lists what exists here */
        RT_MAP_CGROUP_ARRAY = 8,
        RT_MAP_LRU_HASH = 9,
        RT_MAP_LRU_PERCPU_HASH = 10,
+       RT_MAP_ARRAY_OF_MAPS = 12,
+       RT_MAP_HASH_OF_MAPS = 13,
        RT_MAP_QUEUE = 22,
        RT_MAP_STACK = 23,
        RT_MAP_RINGBUF = 27,

@@ -7,6 +7,7 @@ bpfaot_test(test_verifier
           unit/verifier/control_test.cpp
           unit/verifier/packet_test.cpp unit/verifier/callback_test.cpp
           unit/verifier/object_test.cpp unit/verifier/tail_call_test.cpp
+          unit/verifier/map_in_map_test.cpp
           unit/verifier/embedding_test.cpp
   USES verifier bpf support interpreter
   LABELS unit)

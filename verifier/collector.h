@@ -34,6 +34,10 @@ public:
     (is_ctx ? at.of_ctx : at.of_other) = true;
     return !(at.of_ctx && at.of_other);
   }
+  // Whether a lookup finds maps or values: false when it found the other before.
+  bool looks_up_one(bpf::InsnIndex insn, bool is_of_maps) {
+    return finds_maps_.emplace(insn, is_of_maps).first->second == is_of_maps;
+  }
   void branch(bpf::InsnIndex insn, bool taken, bool not_taken);
   void stack_used(bpf::FuncId func, int64_t lowest_offset);
   void unwritten(bpf::FuncId func, const StackBytes& bytes);
@@ -80,6 +84,7 @@ private:
   std::vector<PerFunction> functions_;
   std::map<bpf::InsnIndex, std::pair<bool, uint32_t>> indirect_;
   std::vector<std::pair<uint32_t, bool>> arguments_;
+  std::map<bpf::InsnIndex, bool> finds_maps_;
   std::set<int32_t> helpers_;
   std::set<bpf::InsnIndex> ctx_reads_, raw_ctx_;
   std::vector<OutputFact> outputs_;

@@ -46,7 +46,7 @@ std::string Walker::describe(const RegState& reg) const {
     return reg.released ? "memory that was already given back"
                         : verifier::describe(reg.value);
   case Type::ctx: return "the context" + offset();
-  case Type::map_handle: return "the map " + map(reg.object).name;
+  case Type::map_handle: return "the map" + or_null + " " + map(reg.object).name;
   case Type::map_value:
     return "a pointer" + or_null + " to a value of map " + map(reg.object).name + " (" +
            std::to_string(map(reg.object).value_size) + " bytes)" + offset();

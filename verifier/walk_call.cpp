@@ -94,6 +94,8 @@ Status Walker::call(const HelperInfo& info) {
     end_reference(state_, call.released_ref);
   if ((call.info->flags & kHelperMoves) != 0 && info.id != kTailCall)
     forget_packet(state_);
+  if (info.id == kMapLookup && !facts_.looks_up_one(state_.pc, call.map->inner.has_value()))
+    return error(Code::kUnsupportedMapType, "this finds a map on some paths and a value on others");
   if (std::find(call.info->args.begin(), call.info->args.end(), HelperArg::callback) !=
       call.info->args.end()) {
     const HelperCall first{new_id(), 0};
@@ -215,6 +217,9 @@ Status Walker::check_map_argument(CallContext& call, Reg r) {
   if (arg.type != Type::map_handle)
     return error(Code::kHelperArg, helper + " needs a map", name(r) + " is " + describe(arg),
                  "a map");
+  if (arg.maybe_null)
+    return error(Code::kNullDeref, name(r) + " may be null here", name(r) + " is " + describe(arg),
+                 "a comparison with null before the call");
   call.map = &map(arg.object);
   call.map_id = MapId(arg.object);
   const MapTypeInfo* type = find_map_type(call.map->type);
@@ -377,6 +382,12 @@ void Walker::set_result(const CallContext& call) {
             : Scalar{});
     break;
   case HelperRet::map_value_or_null:
+    if (call.map->inner) {
+      result = RegState::pointer(Type::map_handle, call.map->inner->value);
+      result.maybe_null = true;
+      result.id = new_id();
+      break;
+    }
     result = RegState::pointer(Type::map_value, call.map_id.value);
     result.maybe_null = !call.key_is_in_range;
     result.id = result.maybe_null ? new_id() : 0;

@@ -228,7 +228,9 @@ struct bpfaot_map {
   uint64_t map_extra;
 };
 
-/* A slot of a program array in shared memory is a uint32_t: the number of a program plus one, 0 when
+/* A slot of a map of maps is a uint32_t: the index of a map plus one, 0 when there is none. As that of
+ * a program array it is checked at each use: a map of another shape counts as none.
+ * A slot of a program array in shared memory is a uint32_t: the number of a program plus one, 0 when
  * it is empty. What it says is checked each time it is read: a number that is of no program, or of
  * one that is not of the caller's kind, counts as empty. */
 struct bpfaot_map_value { /* outer_map[index] = map or program */
@@ -497,7 +499,7 @@ struct bpfaot_map_desc { /* constant in the image; 0 = left open, read the map h
   uint32_t slot; /* index of the map */
   uint32_t min_entries; /* arrays: max_entries in the header is at least this; 0 = nothing known.
                            An index below it needs no look at the header */
-  uint32_t reserved;
+  uint32_t shape; /* of a map of maps: that its inner maps must have; else its own. 0 = none */
 };
 
 struct bpfaot_env { /* one per program run, on the stack; usually optimised away */

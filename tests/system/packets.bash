@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The body of packets-*.test and tail-calls-*.test: `machine` runs every program of packets.bpf.c or
+# The body of packets-*.test, tail-calls-*.test and map-in-map-*.test: `machine` runs every program of packets.bpf.c or
 # `source`.bpf.c whose name begins with `prefix` on every packet, natively or under qemu-user; numbers
 # and packets must be the kernel's.
 need jq perl

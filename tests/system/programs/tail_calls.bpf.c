@@ -192,6 +192,18 @@ int run_function_limit(struct xdp_md *ctx) {
   return a * 1000 + b;
 }
 
+__attribute__((noinline, weak)) int choose_global(struct xdp_md *ctx, __u32 index) {
+  bpf_tail_call(ctx, &table, index);
+  return (int)index + 20;
+}
+
+SEC("xdp")
+int run_global(struct xdp_md *ctx) {
+  begin();
+  int a = choose_global(ctx, kFirst), b = choose_global(ctx, kEmpty), c = choose_global(ctx, kItself);
+  return a * 1000000 + b * 1000 + c;
+}
+
 // A function of a program that was called from a function, and so on.
 SEC("xdp")
 int nested(struct xdp_md *ctx) {

@@ -80,6 +80,26 @@ TEST(Session, FillsProgramArraysAndPrintsWhatTheyHold) {
   EXPECT_EQ(print_map(image, *session, 0, {}), "@jump[0]: two\n@jump[1]: no program (99)\n@jump[3]: one\n");
 }
 
+TEST(Session, FillsMapsOfMapsAndPrintsWhatTheyHold) {
+  ImageBuilder b;
+  b.map("one", kMapHash, 4, 8, 16);
+  b.map("two", kMapHash, 4, 8, 16);
+  b.map("list", kMapArrayOfMaps, 4, 4, 4);
+  b.map("table", kMapHashOfMaps, 4, 4, 4);
+  b.map_values = {{2, 0, 1, BPFAOT_NONE}, {2, 3, 0, BPFAOT_NONE}, {3, 9, 1, BPFAOT_NONE}};
+  const Image image = make_image(b);
+  const auto session = Session::create(image, {});
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(print_map(image, *session, 2, {}), "@list[0]: two\n@list[3]: one\n");
+  EXPECT_EQ(print_map(image, *session, 3, {}), "@table[9]: two\n");
+  EXPECT_EQ(print_maps(image, *session, {}), "");
+  b.map_values = {{0, 0, 1, BPFAOT_NONE}};
+  EXPECT_FALSE(open_image_bytes("test.so", b.build())) << "a map that holds no maps";
+  b.maps[3].key_size = 8;
+  b.map_values = {{3, 9, 1, BPFAOT_NONE}};
+  EXPECT_FALSE(Session::create(make_image(b), {})) << "an index is no key of 8 bytes";
+}
+
 TEST(Session, RefusesSlotsThatAMapDoesNotHave) {
   ImageBuilder b;
   b.map("jump", kMapProgArray, 4, 4, 4);

@@ -157,3 +157,29 @@ TEST(ProgArray, slots_are_filled_and_emptied_as_in_the_kernel) {
   key = 3;
   EXPECT_EQ(bpfaot_map_update(&map.view, &key, &value, 0, 0), -E2BIG);
 }
+
+TEST(MapOfMaps, lookup_gives_maps_of_the_right_shape_only) {
+  constexpr uint32_t kArrayOfMaps = 12, kHashOfMaps = 13;
+  EXPECT_EQ(TestMap(kArrayOfMaps, 4, 8, 3).layout, -EINVAL);
+  EXPECT_EQ(TestMap(kHashOfMaps, 4, 8, 3).layout, -EINVAL);
+  for (const uint32_t type : {kArrayOfMaps, kHashOfMaps}) {
+    reset_runtime();
+    TestMap outer(type, 4, 4, 3), inner(kArray, 4, 8, 2);
+    ASSERT_EQ(outer.layout, 0);
+    bpfaot_map_desc maps[3] = {outer.desc(0), inner.desc(1), inner.desc(1)};
+    maps[0].shape = maps[1].shape = 7;
+    maps[2].shape = 8;
+    rt_env env{};
+    const auto find = [&](uint32_t key) { return __bpfaot_rt_map_lookup_map(&env, &maps[0], &key, maps, 3); };
+    uint32_t key = 1, value = 2;
+    EXPECT_EQ(find(1), nullptr);
+    ASSERT_EQ(bpfaot_map_update(&outer.view, &key, &value, 0, 0), 0);
+    EXPECT_EQ(find(1), &maps[1]);
+    EXPECT_EQ(find(0), nullptr);
+    EXPECT_EQ(find(3), nullptr);
+    for (const uint32_t bad : {3u, 4u, 0x80000000u, 0xffffffffu, 0u}) { // 3 has another shape
+      ASSERT_EQ(bpfaot_map_update(&outer.view, &key, &bad, 0, 0), 0);
+      EXPECT_EQ(find(1), nullptr) << bad;
+    }
+  }
+}

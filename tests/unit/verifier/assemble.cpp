@@ -208,6 +208,13 @@ MapDef prog_array(std::string name) {
   return map;
 }
 
+MapDef map_of_maps(std::string name, uint32_t inner) {
+  MapDef map = hash_map(std::move(name), 4, 4);
+  map.type = MapType::array_of_maps;
+  map.inner = MapId(inner);
+  return map;
+}
+
 MapDef queue_map(std::string name, uint32_t value_size) {
   MapDef map = hash_map(std::move(name), 0, value_size);
   map.type = MapType::queue;

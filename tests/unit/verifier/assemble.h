@@ -26,6 +26,8 @@ bpf::MapDef array_map(std::string name, uint32_t value_size, uint32_t max_entrie
 bpf::MapDef ring_buffer(std::string name);
 bpf::MapDef perf_array(std::string name);
 bpf::MapDef prog_array(std::string name);
+// The definition of its inner maps is the map of this index in the list.
+bpf::MapDef map_of_maps(std::string name, uint32_t inner);
 bpf::MapDef queue_map(std::string name, uint32_t value_size);
 bpf::MapDef rodata(std::string contents);
 bpf::MapDef bss(uint32_t size);
