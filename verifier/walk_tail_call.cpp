@@ -41,6 +41,11 @@ Status Walker::tail_call() {
                  function.name + " is a callback of bpf_" +
                      std::string(kernel_helper_name(frame.helper)),
                  "a tail call of the program itself or of a function that it calls");
+  for (const Frame& active : state_.frames)
+    if (active.func == program_.exception_callback)
+      return error(Code::kTailCall, "an exception callback cannot make tail calls",
+                   program_.functions[active.func.value].name + " is one",
+                   "a tail call of the program itself or of a function that it calls");
   if (frame.func.value != 0 && !returns_number(program_.object->btf, function.btf_type))
     return error(Code::kTailCall, "a function with a tail call must return a number",
                  function.name + " returns none", "a function that returns int");
